@@ -1,0 +1,37 @@
+"""What all tests share: tests marked ``netns`` are left out, and that is said, where the kernel refuses namespaces."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from functools import cache
+
+import pytest
+
+REFUSED = pytest.StashKey[int]()
+"""How many tests were left out."""
+
+
+@cache
+def can_make_namespaces() -> bool:
+    """Say whether this user may make a network namespace, as packet filters need."""
+    try:
+        return subprocess.run(["unshare", "-Urn", "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that can't run here; on the build machine (``CI=true``) they stay, and fail."""
+    needy = [item for item in items if item.get_closest_marker("netns")]
+    if not needy or os.environ.get("CI") == "true" or can_make_namespaces():
+        return
+    items[:] = [item for item in items if item not in needy]
+    config.hook.pytest_deselected(items=needy)
+    config.stash[REFUSED] = len(needy)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print how many tests were left out, and why."""
+    if count := config.stash.get(REFUSED, 0):
+        terminalreporter.write_line(f"{count} tests left out: this kernel or user may not `unshare -Urn`.", yellow=True)
