@@ -57,6 +57,9 @@ class TickerError(Exception):
         │   ├── BadSymbols
         │   ├── BadRequest
         │   └── Refused       temporary: has a time after which to come back
+        ├── ClientError       the Python client can't go on: has what the server said
+        │   ├── Disconnected  a connection didn't open or has ended; the client comes back by itself
+        │   └── Violation     the server's bytes break the wire contract; the client comes back by itself
         ├── StartError        the operator's mistake: one sentence with the mend, exit code 2
         └── FeedError         a feed can't go on; it is restarted with backoff
             └── BadRecording  the file is no recording; starting it again would not help
@@ -124,6 +127,47 @@ class Refused(RequestError):
 
     def __init__(self, code: str, message: str, retry_after: float) -> None:
         super().__init__(code, message, None, retry_after)
+
+
+class ClientError(TickerError):
+    """What ends a client for good: a final answer of the server, or another connection that took its session.
+
+    Attributes:
+        code: the server's code, such as ``bad_symbols`` or ``replaced``.
+        message: the server's sentence.
+        field: where in the request the mistake stands, such as ``symbols[0]``.
+    """
+
+    def __init__(self, code: str, message: str, field: str | None = None) -> None:
+        super().__init__(code, message, field)
+        self.code = code
+        self.message = message
+        self.field = field
+
+    def __str__(self) -> str:
+        place = f" ({self.field})" if self.field else ""
+        return f"{self.code}: {self.message}{place}"
+
+
+class Disconnected(ClientError):
+    """A connection that didn't open, or has ended.
+
+    Attributes:
+        retry_after: seconds after which the server wants to see the client again, None if it did not say.
+        reached: False if no server answered at all, so that another transport would not help.
+    """
+
+    def __init__(self, code: str, message: str, retry_after: float | None = None, *, reached: bool = True) -> None:
+        super().__init__(code, message)
+        self.retry_after = retry_after
+        self.reached = reached
+
+
+class Violation(ClientError):
+    """Bytes that break the wire contract, such as ticks that left something out without a gap."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("violation", message)
 
 
 class StartError(TickerError):
