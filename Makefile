@@ -34,7 +34,7 @@ lint: .venv/.dev ## check style and types of the Python code
 
 js: node_modules/.stamp ## check the types of the JavaScript code and run its tests
 	$(if $(JS_FILES),node_modules/.bin/tsc)
-	$(if $(JS_TESTS),node --test $(JS_TESTS))
+	$(if $(JS_TESTS),node --test --test-reporter=spec $(JS_TESTS))
 
 bench: .venv/.dev ## measure speed and memory
 	@for script in tests/bench/bench_*.py; do \
