@@ -4,7 +4,7 @@ ARGS ?=
 PYTHON := .venv/bin/python
 JS_FILES = $(shell find frontend tests -name '*.js')
 JS_TESTS = $(sort $(wildcard tests/js/*.test.js tests/js/*/*.test.js))
-LOCK := .venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+LOCK := .venv/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --python-version 3.11 \
 	--no-annotate --no-header pyproject.toml
 
 .DELETE_ON_ERROR:
