@@ -2,7 +2,7 @@
 
 ARGS ?=
 PYTHON := .venv/bin/python
-JS_FILES = $(shell find frontend tests -name '*.js')
+JS_FILES = $(shell find frontend tests -name '*.js' -not -path '*/node_modules/*')
 JS_TESTS = $(sort $(wildcard tests/js/*.test.js tests/js/*/*.test.js))
 LOCK := .venv/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --python-version 3.11 \
 	--no-annotate --no-header pyproject.toml
@@ -32,8 +32,8 @@ lint: .venv/.dev ## check style and types of the Python code
 	.venv/bin/ruff format --check
 	.venv/bin/mypy ticker feeds tests
 
-js: node_modules/.stamp ## check the types of the JavaScript code and run its tests
-	$(if $(JS_FILES),node_modules/.bin/tsc)
+js: tests/node_modules/.stamp ## check the types of the JavaScript code and run its tests
+	$(if $(JS_FILES),tests/node_modules/.bin/tsc --project tests)
 	$(if $(JS_TESTS),node --test --test-reporter=spec $(JS_TESTS))
 
 bench: .venv/.dev ## measure speed and memory
@@ -45,10 +45,10 @@ bench: .venv/.dev ## measure speed and memory
 lock: .venv/.dev ## pin the newest versions that pyproject.toml and package.json allow
 	$(LOCK) --upgrade --output-file requirements.txt
 	$(LOCK) --upgrade --group dev --constraint requirements.txt --output-file requirements-dev.txt
-	rm -rf package-lock.json node_modules && npm install --package-lock-only
+	cd tests && rm -rf package-lock.json node_modules && npm install --package-lock-only
 
 clean: ## remove everything that was made, .venv too
-	rm -rf .venv node_modules build dist *.egg-info .coverage .coverage.* htmlcov test-results \
+	rm -rf .venv tests/node_modules build dist *.egg-info .coverage .coverage.* htmlcov test-results \
 		.hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find ticker feeds tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -76,6 +76,7 @@ $(PYTHON):
 	echo "No Python >= 3.11 with venv was found: install it (Debian: apt install python3-venv) and try again." >&2; \
 	exit 2
 
-node_modules/.stamp: package-lock.json package.json .npmrc
-	npm ci --ignore-scripts
+# Not at the top, where a package.json would tell Heroku that this is a Node project.
+tests/node_modules/.stamp: tests/package-lock.json tests/package.json tests/.npmrc
+	cd tests && npm ci --ignore-scripts
 	@touch $@

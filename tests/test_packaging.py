@@ -115,7 +115,7 @@ class TestLocks:
         assert wrong == []
 
     def test_of_npm_holds_versions_and_hashes_only(self) -> None:
-        packages: dict[str, dict[str, object]] = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+        packages: dict[str, dict[str, object]] = json.loads((ROOT / "tests/package-lock.json").read_text())["packages"]
         packages.pop("")
 
         assert packages
