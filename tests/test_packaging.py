@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -14,12 +15,15 @@ import sys
 import time
 import tomllib
 import venv
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from zipfile import ZipFile
 
 import httpx
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.support.checkout import ROOT, tracked_files
 
@@ -75,6 +79,26 @@ class TestWheel:
 
         assert needed
         assert {Requirement(line).name for line in needed} <= set(pins("requirements.txt"))
+
+
+def imports(source: str) -> Iterator[str]:
+    """Yield the top-level names of the modules that a source imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield (node.module or "").partition(".")[0]
+
+
+def test_every_library_that_is_imported_is_asked_for() -> None:
+    ours = [name for name in tracked_files() if name.startswith(("ticker/", "feeds/")) and name.endswith(".py")]
+    imported = {module for name in ours for module in imports((ROOT / name).read_text())}
+    libraries = imported - sys.stdlib_module_names - {"ticker", "feeds"}
+    asked = {Requirement(line).name for line in PROJECT["project"]["dependencies"]}
+    providers = packages_distributions()
+
+    assert "msgspec" in libraries
+    assert [name for name in libraries if not asked & set(map(canonicalize_name, providers.get(name, [])))] == []
 
 
 def pins(lock: str) -> dict[str, set[str]]:
