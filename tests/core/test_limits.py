@@ -3,7 +3,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ticker.core.limits import Backoff
@@ -46,6 +46,7 @@ def test_waits_fill_the_whole_range_below_the_ceiling() -> None:
     assert sum(waits) / len(waits) == pytest.approx(4, rel=0.05)
 
 
+@settings(deadline=None)
 @given(st.floats(0.001, 100), st.floats(1, 10), st.floats(0.001, 1000), st.integers())
 def test_no_wait_is_negative_or_above_the_cap_however_many_there_were(
     base: float, factor: float, cap: float, seed: int
