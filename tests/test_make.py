@@ -87,6 +87,13 @@ class TestRun:
         assert venv.read_text().splitlines()[-1] == "-m ticker serve"
         assert result.returncode == 2
 
+    def test_passes_settings_on(self, project: Path, venv: Path) -> None:
+        fake(project / ".venv/bin/python", f'[ "$2" != ticker ] || echo "$PORT $TICKER_HOST" > {venv}')
+
+        self.make_run(project, "PORT=9000", "TICKER_HOST=::1")
+
+        assert venv.read_text() == "9000 ::1\n"
+
     def test_without_a_fitting_python_says_so_in_one_sentence(self, project: Path) -> None:
         fake(project / "bin/python3", "exit 1")  # an old one, or a version manager's shim
 
