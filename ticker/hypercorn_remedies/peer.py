@@ -1,0 +1,195 @@
+"""Peer: one TCP connection with a client, from its acceptance to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from hypercorn.asyncio.task_group import TaskGroup
+from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol import ProtocolWrapper
+from hypercorn.protocol.h11 import H2ProtocolAssumedError
+from hypercorn.typing import ConnectionState
+from hypercorn.utils import parse_socket_addr
+
+from ticker.hypercorn_remedies.http1 import Http1
+from ticker.hypercorn_remedies.http2 import Http2
+from ticker.log import get_logger
+from ticker.web.connection import Connection
+
+log = get_logger(__name__)
+
+# Seconds that the app's tasks have to end by themselves after their connection has died.
+GRACE = 0.8
+# Seconds for which bytes that arrive after our last one are read and thrown away: a socket that is closed with bytes
+# unread answers with a reset, which can destroy our last bytes before the peer has read them.
+LINGER = 0.5
+# Seconds until the first request's head must be there, against heads that come byte by byte ("slowloris").
+HEAD_TIMEOUT = 10.0
+
+
+class Protocol(ProtocolWrapper):
+    """Chooses between HTTP/1.1 and HTTP/2, and builds ours."""
+
+    def __init__(self, alpn: str | None, connection: Connection, *args: Any) -> None:
+        self._arguments = args
+        self._connection = connection
+        self.protocol = self._http2() if alpn == "h2" else Http1(*args)
+
+    def _http2(self) -> Http2:
+        self._connection.http_version = "2"
+        return Http2(*self._arguments)
+
+    async def handle(self, event: Event) -> None:
+        """Take bytes from the connection, or its end."""
+        try:
+            await self.protocol.handle(event)
+        except H2ProtocolAssumedError as error:
+            self.protocol = self._http2()
+            await self.protocol.initiate()
+            await self.protocol.handle(RawData(error.data))
+
+    def goaway(self) -> bytes:
+        """Return the bytes that tell the client that the connection ends, none on HTTP/1.1."""
+        return self.protocol.goaway() if isinstance(self.protocol, Http2) else b""
+
+
+class Peer(TCPServer):
+    """One connection with these remedies.
+
+    - Orphans: what the app still runs for a connection that has died is cancelled after ``GRACE``, whatever it waits
+      for. Hypercorn waits for it without end. (Quart's own tasks then end by ``ticker.web.orphans``.)
+    - A connection that the server closes after its last bytes is half-closed first, see ``LINGER``.
+    - An error such as ETIMEDOUT, which TCP_USER_TIMEOUT makes, was the app's exception: it is the connection's end.
+    - An exception in the protocol ends the connection with one log entry, not with asyncio's.
+
+    It begins to serve the connection when it is made, in ``task``, which ends when the connection's last task has
+    ended, and fails only with CancelledError.
+    """
+
+    protocol: Protocol
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        # The task that serves it, and the timer that will cancel it.
+        self.task = self.loop.create_task(self.run(), name="connection")
+        self._end: asyncio.TimerHandle | None = None
+        # True once a request has arrived, and once the server has said its last.
+        self._was_used = False
+        self._is_closing = False
+
+    async def run(self) -> None:
+        """Serve the connection."""
+        try:
+            await self._serve()
+        except OSError:
+            pass
+        except Exception as error:
+            log.exception("connection_failed", error)
+        finally:
+            if self._end is not None:
+                self._end.cancel()
+            with suppress(OSError):
+                await self._close()
+
+    async def _serve(self) -> None:
+        client, server, tls = self._addresses()
+        alpn = tls.selected_alpn_protocol() if tls is not None else None
+        connection = Connection(client, tls is not None)
+        state = ConnectionState({**self.state, "connection": connection})
+        async with TaskGroup(self.loop) as group:
+            self._task_group = group
+            self.protocol = Protocol(
+                alpn,
+                connection,
+                self.app,
+                self.config,
+                self.context,
+                group,
+                state,
+                tls is not None,
+                client,
+                server,
+                self.protocol_send,
+            )
+            await self.protocol.initiate()
+            await self.idle_task.restart(group, self._idle_timeout)
+            await self._read_data()
+            self._end_within(GRACE)
+
+    def _addresses(self) -> tuple[tuple[str, int] | None, tuple[str, int] | None, Any]:
+        socket = self.writer.get_extra_info("socket")
+        return (
+            parse_socket_addr(socket.family, socket.getpeername()),
+            parse_socket_addr(socket.family, socket.getsockname()),
+            self.writer.get_extra_info("ssl_object"),
+        )
+
+    def lost(self) -> None:
+        """Say that the connection is gone; the reading side may not notice while the app keeps it waiting."""
+        self._end_within(GRACE)
+
+    def _end_within(self, seconds: float) -> None:
+        """Cancel the connection's task after some seconds, unless that is due already."""
+        if self._end is None:
+            self._end = self.loop.call_later(seconds, self.task.cancel)
+
+    def abort(self) -> None:
+        """Cut the connection and cancel its task."""
+        self.writer.transport.abort()
+        self.task.cancel()
+
+    async def protocol_send(self, event: Event) -> None:
+        """Do what the protocol asks for: send bytes, close, start or stop the idle timer."""
+        if isinstance(event, RawData):
+            await self._write(event.data)
+        elif isinstance(event, Closed):
+            self._hang_up()
+        elif isinstance(event, Updated):
+            self._was_used = True
+            await super().protocol_send(event)
+
+    async def _write(self, data: bytes) -> None:
+        async with self.send_lock:
+            try:
+                self.writer.write(data)
+                await self.writer.drain()
+            except (OSError, RuntimeError):
+                await self.protocol.handle(Closed())
+
+    def _hang_up(self) -> None:
+        if self._is_closing:
+            return
+        self._is_closing = True
+        try:
+            self.writer.write_eof()
+        except (NotImplementedError, OSError, RuntimeError):
+            # TLS has no half-close that clients would understand; its close flushes and says goodbye.
+            self.writer.close()
+        self._end_within(LINGER)
+
+    async def _read_data(self) -> None:
+        while not self.reader.at_eof():
+            try:
+                data = await self.reader.read(MAX_RECV)
+            except OSError:
+                break
+            if not self._is_closing:
+                await self.protocol.handle(RawData(data))
+        await self.protocol.handle(Closed())
+
+    async def _idle_timeout(self) -> None:
+        seconds = self.config.keep_alive_timeout if self._was_used else HEAD_TIMEOUT
+        try:
+            async with asyncio.timeout(seconds):
+                await self.context.terminated.wait()
+        except TimeoutError:
+            pass
+        if not self._is_closing and not self.writer.is_closing():
+            self._is_closing = True
+            self.writer.write(self.protocol.goaway())
+            self.writer.close()
+            # Nothing is on its way to an idle client, and one that keeps it in a pool won't answer TLS's goodbye.
+            self.loop.call_later(LINGER, self.writer.transport.abort)
