@@ -61,6 +61,15 @@ async def test_beside_other_feeds_a_tick_bears_the_time_at_which_it_is_due(speed
     assert [tick.ts - start for tick in played] == steps
 
 
+async def test_at_full_speed_beside_other_feeds_a_tick_bears_the_time_at_which_it_is_played() -> None:
+    clock = FakeClock()
+    pace = Pace(FeedContext(clock, alone=False), math.inf, clock.sleep)
+    await pace.take(trades(0))
+    clock.now += 70_000
+
+    assert await pace.take(trades(100)) == trades(clock.now)
+
+
 async def test_a_round_without_ticks_has_no_next_one() -> None:
     clock = FakeClock()
     pace = Pace(FeedContext(clock), 1.0, clock.sleep)

@@ -210,6 +210,19 @@ async def test_damaged_lines_are_logged_once_with_the_number_and_once_with_their
     assert caplog.messages[1] == f"{path}: {len(DAMAGED)} damaged lines in all"
 
 
+async def test_a_loop_counts_damage_in_each_round_and_logs_that_of_the_first(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path / "t.ndjson", msgspec.json.encode(quote(1)), b"{")
+    feed = open_file(path, FakeClock(), loop=True)
+    batches = feed.batches()
+    for _ in range(5):
+        await anext(batches)
+
+    assert feed.statistics()["damaged"] == 5
+    assert len(caplog.messages) == 2
+
+
 async def test_a_damaged_line_can_not_forge_a_line_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     forged = b'{"type":"trade","symbol":"A","price":1,"size":1,"side":"x\\nERROR forged","ts":1}'
     await play(open_file(write(tmp_path / "t.ndjson", msgspec.json.encode(quote(1)), forged), FakeClock()))
@@ -277,13 +290,13 @@ async def test_a_gzip_with_a_damaged_byte_plays_or_is_refused(tmp_path: Path, da
 
 
 async def test_a_line_beyond_all_measure_is_one_damaged_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    long = b"[" + b" " * (3 * LINE_LIMIT)
-    lines = [msgspec.json.encode(quote(1)), long, msgspec.json.encode(quote(2)), b"{"]
+    gap = b'{"type":"gap","from":null,"to":"5-9","lost":null,"reason":"slow"}'
+    lines = [msgspec.json.encode(quote(1)), b"x" * (3 * LINE_LIMIT), msgspec.json.encode(quote(2)), gap]
     feed = open_file(write(tmp_path / "t.ndjson", *lines), FakeClock())
 
     assert await play(feed) == [quote(1), quote(2)]
-    assert feed.statistics()["damaged"] == 2
-    assert "line 2" in caplog.messages[0]
+    assert feed.statistics()["damaged"] == 1
+    assert [message.split(":")[0].split()[2] for message in caplog.messages[:2]] == ["2", "4"]
 
 
 async def test_blank_lines_and_an_unfinished_last_line_are_read(tmp_path: Path) -> None:

@@ -31,8 +31,9 @@ class FakeExchange:
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[FakeExchange]:
         """Listen until the context ends."""
+        # No handshake is given up on this side: the client has to.
         async with serve(
-            self._play, "127.0.0.1", 0, process_request=self._handshake, open_timeout=10, close_timeout=1
+            self._play, "127.0.0.1", 0, process_request=self._handshake, open_timeout=None, close_timeout=1
         ) as server:
             port = next(iter(server.sockets)).getsockname()[1]
             self.endpoint = f"ws://127.0.0.1:{port}"
