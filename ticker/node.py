@@ -1,0 +1,107 @@
+"""Node: one process of ticker: its market, its sessions, its fan-out and its feeds, from start to drain."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random, SystemRandom
+
+from ticker import __version__
+from ticker.bus import Bus, MemoryBus
+from ticker.core.bars import Bars
+from ticker.core.codes import Refused
+from ticker.core.publishing import Rules
+from ticker.core.session import Sessions
+from ticker.core.stream import Terms
+from ticker.fanout import Fanout, StreamMember
+from ticker.feeding import Feeding
+from ticker.market import Clock, Market
+from ticker.settings import Settings
+
+# How often sessions are looked through for those left too long ago, in seconds.
+SWEEP_INTERVAL = 5
+
+
+def wall_clock() -> int:
+    """Return the time in microseconds since the Unix epoch."""
+    return time.time_ns() // 1000
+
+
+class Node:
+    """What a request finds: everything of this process but the sockets.
+
+    Args:
+        settings: the settings.
+        bus: where ticks get their places; by default the bus of a single process.
+        clock: the time in microseconds since the Unix epoch.
+        random: for ids and jitter; ids must not be guessable.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        bus: Bus | None = None,
+        clock: Clock = wall_clock,
+        random: Random | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.random = random or SystemRandom()
+        self.bus = bus or MemoryBus(clock)
+        bars = Bars(settings.bars_per_series, settings.bars_memory)
+        self.market = Market(self.bus, clock, settings.ring_size, bars)
+        self.tape = self.market.tape
+        self.rules = Rules(self.tape.instruments, clock, settings.max_symbols, settings.allow_crossed)
+        self.sessions = Sessions(settings.session_memory, settings.max_sessions, self.random)
+        self.fanout = Fanout(self.market, settings.flush_interval / 1000)
+        self.feeding = Feeding(() if settings.no_feed else settings.feeds, self.market, self.random)
+        self.terms = Terms(settings.node, __version__, settings.heartbeat_interval, settings.stream_lifetime)
+        # True from the signal to stop on: nothing new begins.
+        self.draining = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run feeds and fan-out; inside the context the market is ready to be shown.
+
+        Raises:
+            StartError, BadRecording: a feed can't be opened.
+        """
+        self.feeding.open()
+        await self.feeding.load()
+        tasks = [asyncio.create_task(job()) for job in (self.fanout.run, self.feeding.run, self._sweep)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.market.close()
+            await self.bus.close()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_INTERVAL)
+            self.sessions.expire(self.clock())
+
+    @property
+    def ready(self) -> bool:
+        """Whether every feed told to run here runs, the bus answers and nothing drains."""
+        return self.feeding.ready and self.bus.ready and not self.draining
+
+    def refuse(self) -> None:
+        """Raise Refused while nothing new may begin."""
+        if self.draining:
+            raise Refused("draining", "this server is about to stop", self.random.uniform(1, 2))
+
+    async def drain(self) -> None:
+        """End every stream with ``bye`` and every poll with what it has, and wait until they are gone."""
+        self.draining = True
+        for member in self.fanout.members():
+            if isinstance(member, StreamMember):
+                member.stream.end("shutdown")
+            else:
+                member.replace()
+            self.fanout.wake(member)
+        await self.fanout.wait_empty()
