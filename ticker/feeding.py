@@ -96,7 +96,7 @@ class Run:
 
     async def _load_chunk(self) -> bool:
         # Made in a thread: it takes up to seconds of arithmetic.
-        chunk = await asyncio.to_thread(next, self._history, [])
+        chunk: list[Bar] = await asyncio.to_thread(next, self._history, [])
         if not chunk:
             return False
         self._market.tape.bars.load(chunk)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random, SystemRandom
+from typing import Protocol
 
 from ticker import __version__
 from ticker.bus import Bus, MemoryBus
@@ -14,8 +15,8 @@ from ticker.core.bars import Bars
 from ticker.core.codes import Refused
 from ticker.core.publishing import Rules
 from ticker.core.session import Sessions
-from ticker.core.stream import Terms
-from ticker.fanout import Fanout, StreamMember
+from ticker.core.stream import Ending, Terms
+from ticker.fanout import Fanout
 from ticker.feeding import Feeding
 from ticker.market import Clock, Market
 from ticker.settings import Settings
@@ -27,6 +28,14 @@ SWEEP_INTERVAL = 5
 def wall_clock() -> int:
     """Return the time in microseconds since the Unix epoch."""
     return time.time_ns() // 1000
+
+
+class Endable(Protocol):
+    """What a node tells that it ends."""
+
+    def end(self, reason: Ending) -> None:
+        """Say ``bye`` and close."""
+        ...
 
 
 class Node:
@@ -58,17 +67,22 @@ class Node:
         self.fanout = Fanout(self.market, settings.flush_interval / 1000)
         self.feeding = Feeding(() if settings.no_feed else settings.feeds, self.market, self.random)
         self.terms = Terms(settings.node, __version__, settings.heartbeat_interval, settings.stream_lifetime)
+        # The open WebSockets; as many as the limit of file descriptors lets.
+        self.sockets: set[Endable] = set()
         # True from the signal to stop on: nothing new begins.
         self.draining = False
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Run feeds and fan-out; inside the context the market is ready to be shown.
+    def open(self) -> None:
+        """Open the feeds.
 
         Raises:
-            StartError, BadRecording: a feed can't be opened.
+            StartError, BadRecording: one can't be opened.
         """
         self.feeding.open()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run feeds and fan-out once ``open`` was called; inside the context the market is ready to be shown."""
         await self.feeding.load()
         tasks = [asyncio.create_task(job()) for job in (self.fanout.run, self.feeding.run, self._sweep)]
         try:
@@ -99,9 +113,8 @@ class Node:
         """End every stream with ``bye`` and every poll with what it has, and wait until they are gone."""
         self.draining = True
         for member in self.fanout.members():
-            if isinstance(member, StreamMember):
-                member.stream.end("shutdown")
-            else:
-                member.replace()
+            member.end("shutdown")
             self.fanout.wake(member)
+        for socket in list(self.sockets):
+            socket.end("shutdown")
         await self.fanout.wait_empty()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from math import inf
 
 import msgspec
 
@@ -187,16 +188,14 @@ class Bars:
             whole[bar.symbol] = bar.volume, bar.trades
             self._ends[level] = bar.ts + LENGTHS[level]
 
-    def since(self, symbol: str, interval: str, limit: int, end: int | None = None) -> list[Bar]:
+    def since(self, symbol: str, interval: str, limit: int, end: float = inf) -> list[Bar]:
         """Return the last ``limit`` bars that start before ``end`` (microseconds), oldest first, a forming one last."""
         level = NAMES.index(interval)
         bars = list(self._closed[symbol][level]) if symbol in self._closed else []
         forming = self._forming_bar(symbol, level)
         if forming is not None:
             bars.append(forming)
-        if end is not None:
-            bars = [bar for bar in bars if bar.ts < end]
-        return bars[-limit:]
+        return [bar for bar in bars if bar.ts < end][-limit:]
 
     def _forming_bar(self, symbol: str, level: int) -> Bar | None:
         whole: dict[str, _Forming] = {}

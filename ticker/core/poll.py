@@ -60,6 +60,10 @@ class Poll(Follower):
         answer = self.look(now)
         if answer is not None or (self.position is None and not self.session.paused):
             return answer
+        return self.give_up()
+
+    def give_up(self) -> Answer:
+        """Return an empty answer."""
         return self._answer([], more=False)
 
     def _lose(self, reason: Reason, now: int) -> Answer | None:

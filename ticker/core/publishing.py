@@ -37,31 +37,31 @@ class _Trade(msgspec.Struct, frozen=True, tag_field="type", tag="trade"):
     ts: int | None = None
 
 
-_Published = _Quote | _Trade
+Published = _Quote | _Trade
 
 
-def decode_array(body: bytes) -> list[_Published]:
+def decode_array(body: bytes) -> list[Published]:
     """Read a JSON array of ticks.
 
     Raises:
         BadRequest: names index and field, such as ``[3].bid``.
     """
-    return _decode(body, list[_Published], "")  # type: ignore[no-any-return]
+    return _decode(body, list[Published], "")  # type: ignore[no-any-return]
 
 
-def decode_lines(body: bytes) -> list[_Published]:
+def decode_lines(body: bytes) -> list[Published]:
     """Read NDJSON, one tick a line; blank lines are left out.
 
     Raises:
         BadRequest: names the index of the line, from 0, and the field.
     """
     lines = [line for line in body.split(b"\n") if line.strip()]
-    return [_decode(line, _Published, f"[{index}]") for index, line in enumerate(lines)]
+    return [_decode(line, Published, f"[{index}]") for index, line in enumerate(lines)]
 
 
-def decode_raw(raw: bytes, binary: bool) -> list[_Published]:
+def decode_raw(raw: bytes, binary: bool) -> list[Published]:
     """Read the ``ticks`` of the op ``publish``."""
-    return _decode(raw, list[_Published], "ticks", binary)  # type: ignore[no-any-return]
+    return _decode(raw, list[Published], "ticks", binary)  # type: ignore[no-any-return]
 
 
 def _decode(body: bytes, kind: Any, place: str, binary: bool = False) -> Any:
@@ -95,7 +95,7 @@ class Rules:
         self._max_symbols = max_symbols
         self._allow_crossed = allow_crossed
 
-    def check(self, published: Sequence[_Published], place: str = "") -> list[Tick]:
+    def check(self, published: Sequence[Published], place: str = "") -> list[Tick]:
         """Return ticks with their times; all or none.
 
         Args:
@@ -114,7 +114,7 @@ class Rules:
             raise BadSymbols(f"the market has at most {self._max_symbols} symbols", place or "symbol")
         return ticks
 
-    def _tick(self, published: _Published, place: str, now: int) -> Tick:
+    def _tick(self, published: Published, place: str, now: int) -> Tick:
         if not SYMBOL.fullmatch(published.symbol):
             raise BadSymbols("a symbol is up to 32 of A-Z 0-9 . _ / -, a letter or digit first", f"{place}.symbol")
         ts = now if published.ts is None else published.ts

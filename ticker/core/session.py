@@ -6,7 +6,7 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from ticker.core.codes import BadRequest, Refused, RequestError
 from ticker.core.subscription import LIMIT, Subscription, parse_interval, parse_symbols, parse_types
@@ -107,7 +107,7 @@ class DataConnection(Protocol):
     @property
     def position(self) -> int | None: ...
 
-    def replace(self) -> None:
+    def end(self, reason: Literal["replaced"]) -> None:
         """End, because another data connection has taken the session over."""
         ...
 
@@ -272,7 +272,7 @@ class Sessions:
         """Make a connection the session's data connection; an older one is told that it was replaced."""
         older, session.data = session.data, connection
         if older is not None:
-            older.replace()
+            older.end("replaced")
         self._touch(session, now)
 
     def leave(self, session: Session, connection: DataConnection, now: int) -> None:

@@ -15,7 +15,7 @@ from ticker.core.follower import Follower, Start
 from ticker.core.ring import Reason
 from ticker.core.session import SECOND, Session, Step
 from ticker.core.tape import Tape
-from ticker.core.wire import Codec, Message
+from ticker.core.wire import Codec, Message, short
 
 # The nearest to never that EventSource knows: one day.
 NEVER = 86_400_000
@@ -147,7 +147,7 @@ class Stream(Follower):
             "resumed": resumed,
             "replay": replay,
             "follows": follows,
-            "heartbeat": self._terms.heartbeat,
+            "heartbeat": short(self._terms.heartbeat),
             "symbols": subscription.symbols,
             "types": subscription.types,
             "node": self._terms.node,

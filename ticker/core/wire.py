@@ -12,7 +12,7 @@ import msgspec
 
 from ticker.core.cursor import Cursor
 from ticker.core.ring import ClosedBar, Entry
-from ticker.core.tick import Bar, Tick
+from ticker.core.tick import Bar, Instrument, Tick
 
 Message = bytes | str
 """One piece for a transport: ``str`` only for WebSocket text."""
@@ -38,6 +38,17 @@ def bar_json(bar: Bar) -> bytes:
     return _json.encode(bar).replace(b".0,", b",")
 
 
+def instrument_record(instrument: Instrument) -> dict[str, object]:
+    """Return an instrument as clients see it, its whole numbers without a fraction."""
+    fields = msgspec.structs.asdict(instrument)
+    return {name: short(value) for name, value in fields.items()}
+
+
+def short(value: object) -> object:
+    """Return a whole number as an integer, anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def to_json(value: object) -> bytes:
     """Return the JSON encoding of any other data."""
     return _json.encode(value)
@@ -53,6 +64,10 @@ class Codec(Protocol):
 
     def event(self, name: str, data: Mapping[str, object], cursor: Cursor | None = None) -> Message:
         """Return an event; ``cursor`` is its id, if it has one."""
+        ...
+
+    def answer(self, data: Mapping[str, object]) -> Message:
+        """Return the answer to an op."""
         ...
 
     def record(self, item: Entry | ClosedBar) -> msgspec.Raw:
@@ -97,6 +112,9 @@ class SseCodec:
     def event(self, name: str, data: Mapping[str, object], cursor: Cursor | None = None) -> Message:
         return sse_event(name.encode(), _json.encode(data), str(cursor).encode() if cursor else None)
 
+    def answer(self, data: Mapping[str, object]) -> Message:
+        raise NotImplementedError("a stream answers nothing")
+
     def record(self, item: Entry | ClosedBar) -> msgspec.Raw:
         return msgspec.Raw(item.json)
 
@@ -138,6 +156,9 @@ class JsonCodec:
     def event(self, name: str, data: Mapping[str, object], cursor: Cursor | None = None) -> Message:
         return _json.encode(_with_type(name, data, cursor)).decode()
 
+    def answer(self, data: Mapping[str, object]) -> Message:
+        return _json.encode(data).decode()
+
     def record(self, item: Entry | ClosedBar) -> msgspec.Raw:
         return msgspec.Raw(item.json)
 
@@ -163,6 +184,9 @@ class MsgpackCodec:
 
     def event(self, name: str, data: Mapping[str, object], cursor: Cursor | None = None) -> Message:
         return _msgpack.encode(_with_type(name, data, cursor))
+
+    def answer(self, data: Mapping[str, object]) -> Message:
+        return _msgpack.encode(data)
 
     def record(self, item: Entry | ClosedBar) -> msgspec.Raw:
         return msgspec.Raw(self.bar(item) if isinstance(item, ClosedBar) else _msgpack_tick(item))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -17,3 +18,5 @@ class Connection:
     http_version: str = "1.1"
     # Event streams that are open on it; the app counts them, to leave room for requests beside them on HTTP/2.
     event_streams: int = 0
+    # Cuts the connection at once, with all that it carries.
+    abort: Callable[[], None] = lambda: None

@@ -1,0 +1,144 @@
+"""``GET /v1/stream``: Server-Sent Events (PROTOCOL.md section 4)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, cast
+
+from quart import Blueprint, Response, request
+from quart.wrappers.response import ResponseBody
+
+from ticker.core.codes import Refused
+from ticker.core.stream import Stream, reconnect_after
+from ticker.core.wire import SSE, sse_event, sse_retry, to_json
+from ticker.fanout import StreamMember
+from ticker.log import get_logger
+from ticker.node import Node
+from ticker.web.connection import Connection
+from ticker.web.context import accepts, connection, node, principal
+from ticker.web.pump import Pump
+from ticker.web.query import Query, parse_query
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+blueprint = Blueprint("sse", __name__)
+log = get_logger(__name__)
+
+HEADERS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+# Streams of one HTTP/2 connection that are kept free of event streams, so that a page's requests still get through.
+REQUESTS_BESIDE = 10
+
+
+@blueprint.get("/v1/stream")
+async def stream() -> Response:
+    """Answer with the stream that the query asks for."""
+    accepts("text/event-stream")
+    here = node()
+    query = parse_query(request.args, request.query_string, here.settings.subscription_limit, request.headers)
+    if query.session is not None:
+        here.sessions.get(query.session, principal())
+    body = EventBody(here, connection(), query, principal())
+    response = Response("" if request.method == "HEAD" else body, headers=HEADERS)
+    # By default Quart ends a response after a minute.
+    response.timeout = None
+    return response
+
+
+class EventBody(ResponseBody):
+    """The body of one event stream: it stands in the fan-out from its first byte to its last."""
+
+    def __init__(self, here: Node, carrier: Connection, query: Query, principal: str) -> None:
+        self._node = here
+        self._carrier = carrier
+        self._query = query
+        self._principal = principal
+        self._member: StreamMember | None = None
+        self._pump = Pump(self._abort)
+        self._task: asyncio.Task[object] | None = None
+        self._opened = time.monotonic()
+
+    async def __aenter__(self) -> EventBody:
+        self._carrier.event_streams += 1
+        self._task = asyncio.current_task()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._carrier.event_streams -= 1
+        if self._member is not None:
+            self._leave(self._member)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield sse_retry(reconnect_after(self._node.random))
+        try:
+            self._join()
+        except Refused as refusal:
+            yield refused(refusal)
+            return
+        while messages := await self._pump.take():
+            yield b"".join(cast("list[bytes]", messages))
+
+    def _join(self) -> None:
+        here, now = self._node, self._node.clock()
+        here.refuse()
+        self._check_room()
+        session = here.sessions.open(self._query.session, self._principal, now)
+        session.refuse(now)
+        session.take_query(self._query.wish, default=("*",))
+        stream = Stream(
+            here.tape,
+            session,
+            SSE,
+            start=self._query.start,
+            batched=self._query.batched,
+            terms=here.terms,
+            random=here.random,
+            now=now,
+        )
+        self._member = member = StreamMember(stream, self._pump, ended=self._pump.close)
+        self._pump.on_ready = lambda: here.fanout.wake(member) if member.behind else None
+        here.sessions.take(session, member, now)
+        here.fanout.join(member)
+        log.info("stream_opened", client=self._principal, session=session.id, http=self._carrier.http_version)
+
+    def _check_room(self) -> None:
+        room = self._node.settings.h2_max_concurrent_streams - REQUESTS_BESIDE
+        if self._carrier.http_version == "2" and self._carrier.event_streams > room:
+            raise Refused("overloaded", f"a connection carries at most {room} event streams", 5)
+
+    def _leave(self, member: StreamMember) -> None:
+        stream = member.stream
+        self._node.fanout.leave(member)
+        self._node.sessions.leave(stream.session, member, self._node.clock())
+        log.info(
+            "stream_closed",
+            client=self._principal,
+            session=stream.session.id,
+            reason=stream.ending or "disconnected",
+            seconds=round(time.monotonic() - self._opened, 3),
+            sent=stream.sent,
+            gaps=stream.gaps,
+        )
+
+    def _abort(self) -> None:
+        if self._carrier.http_version == "1.1":
+            self._carrier.abort()
+        elif self._task is not None:
+            # Of many streams on one connection only this one ends: the server resets it.
+            self._task.cancel()
+
+
+def refused(refusal: Refused) -> bytes:
+    """Return the events that refuse a stream in band: EventSource gives up for ever on an error status."""
+    assert refusal.retry_after is not None
+    data = to_json({"code": refusal.code, "retry_after": round(refusal.retry_after, 3)})
+    return sse_retry(round(refusal.retry_after * 1000)) + sse_event(b"refused", data)
