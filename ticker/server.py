@@ -202,7 +202,7 @@ class Server:
 
 
 class _Stream(asyncio.StreamReaderProtocol):
-    """The transport's protocol of one connection: tells its peer when the connection is lost."""
+    """The transport's protocol of one connection: tells its peer when the client has gone."""
 
     def __init__(self, connected: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Peer]) -> None:
         loop = asyncio.get_running_loop()
@@ -213,10 +213,15 @@ class _Stream(asyncio.StreamReaderProtocol):
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._peer = self._connected(reader, writer)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
+    def eof_received(self) -> bool | None:
         if self._peer is not None:
             self._peer.lost()
+        return super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._peer is not None:
+            self._peer.lost()
+        super().connection_lost(exc)
 
 
 def raise_file_limit() -> None:

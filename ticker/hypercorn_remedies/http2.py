@@ -9,7 +9,7 @@ import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
-from hypercorn.events import Closed, Event, Updated
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Body, Data, EndBody, EndData, Request, Response, StreamClosed
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import H2Protocol
@@ -146,7 +146,7 @@ class Http2(H2Protocol):
     async def _reset(self, stream_id: int, code: h2.errors.ErrorCodes) -> None:
         stream = self.connection.streams.get(stream_id)
         self._forget(stream_id)
-        if stream is not None and not stream.closed and not self.closed:
+        if stream is not None and not stream.closed:
             self.connection.reset_stream(stream_id, code)
             await self._flush()
 
@@ -156,6 +156,11 @@ class Http2(H2Protocol):
             buffer.close()
             self.priority.remove_stream(stream_id)
         self._answered.discard(stream_id)
+
+    async def _flush(self) -> None:
+        data = self.connection.data_to_send()
+        if data and not self.closed:
+            await self.send(RawData(data=data))
 
     async def _wake(self, stream_id: int) -> None:
         if stream_id in self.buffers:

@@ -6,7 +6,6 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from hypercorn.asyncio.task_group import TaskGroup
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import ProtocolWrapper
@@ -16,6 +15,7 @@ from hypercorn.utils import parse_socket_addr
 
 from ticker.hypercorn_remedies.http1 import Http1
 from ticker.hypercorn_remedies.http2 import Http2
+from ticker.hypercorn_remedies.tasks import Tasks
 from ticker.log import get_logger
 from ticker.web.connection import Connection
 
@@ -97,9 +97,9 @@ class Peer(TCPServer):
     async def _serve(self) -> None:
         client, server, tls = self._addresses()
         alpn = tls.selected_alpn_protocol() if tls is not None else None
-        connection = Connection(client, tls is not None)
+        connection = Connection(client, tls is not None, abort=self.abort)
         state = ConnectionState({**self.state, "connection": connection})
-        async with TaskGroup(self.loop) as group:
+        async with Tasks(self.loop) as group:
             self._task_group = group
             self.protocol = Protocol(
                 alpn,
@@ -128,7 +128,7 @@ class Peer(TCPServer):
         )
 
     def lost(self) -> None:
-        """Say that the connection is gone; the reading side may not notice while the app keeps it waiting."""
+        """Say that the client has gone; the reading side does not notice while the app keeps it waiting."""
         self._end_within(GRACE)
 
     def _end_within(self, seconds: float) -> None:
@@ -154,7 +154,9 @@ class Peer(TCPServer):
     async def _write(self, data: bytes) -> None:
         async with self.send_lock:
             try:
-                self.writer.write(data)
+                # On a transport that is closing, asyncio would log a warning for each; drain lets others run.
+                if not self.writer.is_closing():
+                    self.writer.write(data)
                 await self.writer.drain()
             except (OSError, RuntimeError):
                 await self.protocol.handle(Closed())
