@@ -22,7 +22,7 @@ log = get_logger(__name__)
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _LOOPBACK_HOSTS = ("127.", "::1", "localhost")
 
-_CODES = {status: code for code, status in reversed(STATUS.items())}
+_CODES = {status: code for code, status in STATUS.items()}
 
 
 def create_app(node: Node) -> Quart:
