@@ -41,10 +41,11 @@ class Arrivals:
         due = self._times < end
         later = [(self._times[~due], self._symbols[~due])]
         immigrants = self._immigrants(begin, end, activity)
-        times = np.concatenate([self._times[due], immigrants[0]])
-        symbols = np.concatenate([self._symbols[due], immigrants[1]])
+        limit = int(BURST_FACTOR * self._mean * (end - begin)) + BURST_ALLOWANCE
+        times = np.concatenate([self._times[due], immigrants[0]])[:limit]
+        symbols = np.concatenate([self._symbols[due], immigrants[1]])[:limit]
         born = [(times, symbols)]
-        room = int(BURST_FACTOR * self._mean * (end - begin)) + BURST_ALLOWANCE - len(times)
+        room = limit - len(times)
         while len(times):
             times, symbols = self._children(times, symbols, room)
             due = times < end

@@ -13,9 +13,10 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from feeds import FeedContext, FeedOption, FeedType
+from feeds import Clock, FeedContext, FeedOption, FeedType
 from feeds.backfill import KEPT_CELLS, LEAST_KEPT, MOST_KEPT, Backfill, Ladder
 from feeds.market_model import MarketModel
+from feeds.pace import Sleep
 from feeds.synthetic_market import SyntheticMarket, initial_levels
 from feeds.universe import Stream, make_universe
 from ticker.core.codes import StartError
@@ -30,8 +31,7 @@ EARLIEST, LATEST = 946_684_800 * SECOND, 7_258_118_400 * SECOND
 PACE = 0.015
 # The longest sleep when the next tick is far, so that a clock that is set forward is noticed.
 LONGEST_SLEEP = 0.25
-# After a stall, the market is caught up in pieces of so much market time, handed out in lists of so many ticks.
-PIECE = SECOND // 4
+# Ticks in a list, so that neither the opening of 10,000 symbols nor a burst holds up the loop for long.
 LONGEST_LIST = 2000
 
 OPTIONS = (
@@ -91,16 +91,19 @@ class Settings:
 class SyntheticFeed:
     """A feed of an invented market, from the time at which it was opened on."""
 
-    def __init__(self, name: str, settings: Settings, clock: Callable[[], int]) -> None:
+    def __init__(self, name: str, settings: Settings, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
         self.name = name
         self._settings = settings
         self._clock = clock
+        self._sleep = sleep
         # What market time is ahead of the clock: 0 unless ``start`` was given.
         self._ahead = settings.start - clock()
         self._universe = make_universe(settings.seed, settings.symbols)
         self._market = SyntheticMarket(self._universe, settings.seed, settings.rate, settings.start, settings.period)
         self.instruments: Sequence[Instrument] = self._universe.instruments(self._backfill().log_reference)
-        # Ticks handed out so far, and pieces in which stalls were caught up.
+        # Market time up to which ticks were handed out.
+        self._reached = settings.start - 1
+        # Ticks handed out so far, and steps that were handed out whole because the loop or the machine had stalled.
         self._ticks = 0
         self._late = 0
 
@@ -109,26 +112,27 @@ class SyntheticFeed:
         return self._backfill().chunks() if self._settings.history else ()
 
     async def batches(self) -> AsyncIterator[list[Tick]]:
-        """Yield ticks as they happen, in lists of at most ``LONGEST_LIST``."""
-        reached = self._settings.start - 1
+        """Yield ticks as they happen, in lists of at most ``LONGEST_LIST``; a stall is caught up step by step."""
         while True:
             now = self._clock() + self._ahead
-            while reached < now:
-                self._late += now - reached > PIECE
-                reached = min(now, reached + PIECE)
-                for batch in self._advance(reached):
+            while self._reached < now:
+                # Whoever catches up leaves the loop to others after every list and every step.
+                for batch in self._advance(now):
                     yield batch
-                    # Whoever catches up leaves the loop to others after every list.
-                    await asyncio.sleep(0)
+                    await self._sleep(0)
+                await self._sleep(0)
             wait = (self._market.next_ts - self._clock() - self._ahead) / SECOND
-            await asyncio.sleep(min(max(wait, PACE), LONGEST_SLEEP))
+            await self._sleep(min(max(wait, PACE), LONGEST_SLEEP))
 
     def statistics(self) -> dict[str, int]:
-        """Return how many ticks were made, and how many pieces came late."""
+        """Return how many ticks there were, and how many steps came late."""
         return {"ticks": self._ticks, "late": self._late}
 
-    def _advance(self, until: int) -> Iterable[list[Tick]]:
-        ticks = self._market.advance(until)
+    def _advance(self, now: int) -> Iterable[list[Tick]]:
+        """Go on to ``now``, but not by more than a step."""
+        self._late += now - self._reached > self._market.step_length
+        self._reached = min(now, self._reached + self._market.step_length)
+        ticks = self._market.advance(self._reached)
         self._ticks += len(ticks)
         return (ticks[first : first + LONGEST_LIST] for first in range(0, len(ticks), LONGEST_LIST))
 

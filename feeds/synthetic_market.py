@@ -35,14 +35,17 @@ class SyntheticMarket:
         self._universe = universe
         self._start = self._end = start
         self._period = period
-        self._length = int(min(max(TICKS_PER_STEP / rate * 1e6, SHORTEST_STEP), LONGEST_STEP))
+        # Length of a step of the model, in microseconds.
+        self.step_length = int(min(max(TICKS_PER_STEP / rate * 1e6, SHORTEST_STEP), LONGEST_STEP))
         self._model = MarketModel(universe, initial_levels(universe, seed), rng)
         self._arrivals = Arrivals(rate * universe.activity, rng)
         self._book = Book(universe, rng)
         self._log_price = universe.log_price
         self._names = np.array([listing.symbol for listing in universe.listings], object)
+        # The first quote of every symbol, at ``start``.
+        self.opening = self._book.opening(start)
         # Ticks that are made but not yet handed out, and their times.
-        self._ticks = self._as_ticks(self._book.opening(start))
+        self._ticks = self._as_ticks(self.opening)
         self._times = [start] * len(self._ticks)
 
     @property
@@ -62,15 +65,15 @@ class SyntheticMarket:
 
     def step(self) -> Step:
         """Draw the next step, as arrays."""
-        begin, self._end = self._end, self._end + self._length
-        seconds = self._length / 1e6
+        begin, self._end = self._end, self._end + self.step_length
+        seconds = self.step_length / 1e6
         since = (begin - self._start) / 1e6
-        move = self._model.step(seconds, seasonal(((begin + self._length // 2) % self._period) / self._period))
+        move = self._model.step(seconds, seasonal(((begin + self.step_length // 2) % self._period) / self._period))
         times, symbols = self._arrivals.step(since, since + seconds, move.activity)
         order = np.lexsort((times, symbols))
         times, symbols = times[order], symbols[order]
         phase = np.clip((times - since) / seconds, 0, 1)
-        ts = begin + np.minimum((phase * self._length).astype(np.int64), self._length - 1)
+        ts = begin + np.minimum((phase * self.step_length).astype(np.int64), self.step_length - 1)
         step = self._book.step(ts, phase, symbols, self._log_price, move)
         self._log_price = self._moved(move.returns, seconds)
         return step

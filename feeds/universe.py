@@ -189,7 +189,7 @@ def _companies(seed: int, count: int, taken: set[str]) -> Iterator[Listing]:
 def _company(fake: Faker, sector: str, taken: set[str]) -> Listing:
     name = fake.unique.company()
     random: Random = fake.random
-    symbol = next(candidate for candidate in _symbols(name) if candidate not in taken)
+    symbol = next(text for text in _symbols(name) if text not in taken and set(text) & set(VOWELS))
     taken.add(symbol)
     price = math.exp(random.uniform(math.log(1.1), math.log(950)))
     return Listing(
@@ -218,5 +218,15 @@ def _symbols(name: str) -> Iterator[str]:
 
 def _ticks_per_unit(price: float) -> int:
     """Return the inverse of the tick size of a share: finer for the cheap, so that a second moves it about a tick."""
-    bands = ((2, 10_000), (20, 1000), (500, 100), (math.inf, 20))
+    bands = (
+        (2, 10_000),
+        (5, 2000),
+        (10, 1000),
+        (20, 500),
+        (50, 200),
+        (100, 100),
+        (200, 50),
+        (500, 20),
+        (math.inf, 10),
+    )
     return next(ticks for below, ticks in bands if price < below)
