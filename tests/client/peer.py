@@ -50,6 +50,8 @@ class Peer:
     def __init__(self, *plays: Play) -> None:
         self.plays = list(plays)
         self.asked: list[Asked] = []
+        # The bodies of those that had one.
+        self.bodies: list[bytes] = []
         # What came after each request, such as a WebSocket's frames.
         self.received = b""
         # How many connections the client closed while they were held.
@@ -95,6 +97,8 @@ class Peer:
         """Play the next play; return whether another request may follow on this connection."""
         asked = read_head(await reader.readuntil(b"\r\n\r\n"))
         self.asked.append(asked)
+        if "content-length" in asked.headers:
+            self.bodies.append(await reader.readexactly(int(asked.headers["content-length"])))
         if not self.plays:
             return False
         play = self.plays.pop(0)

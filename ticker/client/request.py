@@ -9,9 +9,6 @@ from typing import Literal
 
 import httpx
 
-from ticker.client.messages import read_failure
-from ticker.core.codes import ClientError, Disconnected
-
 # Seconds in which a transport must have answered, else another is tried.
 OPEN_TIMEOUT = 4.0
 
@@ -70,28 +67,6 @@ class Request:
 
         HTTP/2 is spoken over TLS only. The read timeout is the caller's.
         """
-        verify = (self.tls or _system_trust()) if self.secure else False
+        verify = (self.tls or ssl.create_default_context()) if self.secure else False
         timeout = httpx.Timeout(OPEN_TIMEOUT, read=None)
         return httpx.AsyncClient(http2=self.secure, verify=verify, timeout=timeout, headers=self.headers())
-
-
-def _system_trust() -> ssl.SSLContext:
-    return ssl.create_default_context()
-
-
-def unreachable(error: Exception) -> Disconnected:
-    """Return what an error of a library means: no server there, or a connection that broke."""
-    reached = not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, OSError))
-    text = str(error) or type(error).__name__
-    return Disconnected("cut" if reached else "unreachable", text, reached=reached)
-
-
-def answer_error(status: int, headers: httpx.Headers, body: bytes) -> ClientError:
-    """Return what an answer other than 200 means: come back later, or never (PROTOCOL.md section 8)."""
-    failure = read_failure(body)
-    code = failure.code if failure else f"http_{status}"
-    message = failure.message if failure else f"the server answered {status}"
-    if status < 300 or status in (408, 425, 429) or status >= 500:
-        wait = headers.get("Retry-After", "")
-        return Disconnected(code, message, float(wait) if wait.isdigit() else None)
-    return ClientError(code, message, failure.field if failure else None)

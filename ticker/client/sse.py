@@ -6,13 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 
+from ticker.client.exchange import ERROR_LIMIT, answer_error, lost, read_body
 from ticker.client.messages import Event, read_event
-from ticker.client.request import Request, answer_error, unreachable
+from ticker.client.request import Request
 from ticker.core.codes import Disconnected
 from ticker.core.eventstream import EventStreamParser, ServerEvent
-
-# What is read of an error's body.
-ERROR_LIMIT = 64 * 1024
 
 
 class EventStream:
@@ -41,7 +39,7 @@ class EventStream:
             if response.status_code != 200:
                 raise answer_error(response.status_code, response.headers, await read_body(response, ERROR_LIMIT))
         except httpx.TransportError as error:
-            raise unreachable(error) from error
+            raise lost(error) from error
         if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
             raise Disconnected("no_stream", "the answer is no event stream")
         self._chunks = response.aiter_raw()
@@ -65,7 +63,7 @@ class EventStream:
         try:
             chunk = await anext(self._chunks, None)
         except (httpx.TransportError, httpx.StreamError) as error:
-            raise Disconnected("cut", str(error) or type(error).__name__) from error
+            raise lost(error) from error
         if chunk is None:
             raise Disconnected("cut", "the stream has ended")
         return chunk
@@ -73,13 +71,3 @@ class EventStream:
     async def close(self) -> None:
         """Close the socket at once."""
         await self._http.aclose()
-
-
-async def read_body(response: httpx.Response, limit: int) -> bytes:
-    """Return at most about ``limit`` bytes of a body."""
-    body = b""
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) >= limit:
-            break
-    return body

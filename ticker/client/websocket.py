@@ -11,8 +11,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
+from ticker.client.exchange import answer_error, lost
 from ticker.client.messages import Event, read_failure, read_frame
-from ticker.client.request import Request, answer_error, unreachable
+from ticker.client.request import Request
 from ticker.core.codes import ClientError, Close, Disconnected
 from ticker.core.eventstream import EVENT_LIMIT
 
@@ -68,7 +69,7 @@ class WebSocket:
         except InvalidHandshake as error:
             raise Disconnected("cut", str(error)) from error
         except OSError as error:
-            raise unreachable(error) from error
+            raise lost(error) from error
 
     async def receive(self) -> Event:
         """Return the next message.

@@ -1,0 +1,1 @@
+"""Tools on top of the client; they import nothing of the server."""
