@@ -108,6 +108,10 @@ ORIGIN = matching(
 NODE = matching(r"[A-Za-z0-9._-]{1,64}", "1 to 64 of the characters A-Z a-z 0-9 . _ -")
 
 
+# Variables that the commands which talk to a server read; the server passes over them.
+_OF_CLIENTS = ("TICKER_URL", "TICKER_TOKEN")
+
+
 def _node() -> str:
     """Return a name for this process: the machine's first, then six random digits, since a pid in a container is 1."""
     host = re.sub(r"[^A-Za-z0-9_-]", "", socket.gethostname().split(".")[0])[:32]
@@ -217,8 +221,9 @@ class Setting:
 
     @property
     def option(self) -> str:
-        """The option of ``ticker serve``; one whose setting is a list is named in the singular and repeated."""
-        return "--" + (self.name.removesuffix("s") if self.is_list else self.name).replace("_", "-")
+        """The option of ``ticker serve``; for a list it is repeated. Only a feed is named in the singular, as it reads
+        when one is given, and since ``--host`` is not one of the hosts."""
+        return "--" + ("feed" if self.name == "feeds" else self.name.replace("_", "-"))
 
 
 def _table() -> Iterator[Setting]:
@@ -279,7 +284,7 @@ def _sources(environ: Mapping[str, str], overrides: Mapping[str, object]) -> Ite
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
     known = [setting.variable for setting in SETTINGS.values()]
     for name in sorted(environ):
-        if name.startswith("TICKER_") and name not in known:
+        if name.startswith("TICKER_") and name not in [*known, *_OF_CLIENTS]:
             nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
             raise StartError(f"{name} is not a setting; did you mean {nearest}?")
 
