@@ -27,7 +27,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 # 2000 and 2200: within, times stay exact in a JavaScript number and history can't reach before 1970.
 EARLIEST, LATEST = 946_684_800 * SECOND, 7_258_118_400 * SECOND
 
-# Seconds between looks at the clock: a tick is late by half of it in the mean, and it costs 0.1 % of a core.
+# Seconds between looks at the clock: a tick is late by half of it in the mean.
 PACE = 0.015
 # The longest sleep when the next tick is far, so that a clock that is set forward is noticed.
 LONGEST_SLEEP = 0.25
