@@ -1,4 +1,8 @@
-"""What all tests share: tests marked ``netns`` are left out, and that is said, where the kernel refuses namespaces."""
+"""What all tests share.
+
+Hypothesis draws the same examples in every run and prints how to repeat one that fails. Tests marked ``netns`` are left
+out, and that is said, where the kernel refuses namespaces.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,11 @@ import subprocess
 from functools import cache
 
 import pytest
+from hypothesis import settings
+
+# No deadline: the machines that run the tests are shared, and a slow example is no fault.
+settings.register_profile("ticker", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ticker")
 
 REFUSED = pytest.StashKey[int]()
 """How many tests were left out."""
