@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 
 import h2.connection
 import h2.errors
@@ -14,6 +15,7 @@ from hypercorn.protocol.events import Body, Data, EndBody, EndData, Request, Res
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.http_stream import HTTPStream
+from hypercorn.typing import ConnectionState
 from hypercorn.utils import filter_pseudo_headers
 
 from ticker.hypercorn_remedies.buffer import PIECE, Buffer
@@ -143,12 +145,23 @@ class Http2(H2Protocol):
             # The answer is out; RFC 9113 8.1: NO_ERROR asks the client to stop sending the rest of its body.
             await self._reset(stream_id, h2.errors.ErrorCodes.NO_ERROR)
 
+    def abort(self, stream_id: int) -> None:
+        """Cut a stream as a network would: nothing gets out that its app sends from now on, a close frame neither."""
+        if not self.closed:
+            while stream_id in self.buffers and self._send_frame(stream_id):
+                pass
+            self._drop(stream_id, h2.errors.ErrorCodes.CANCEL)
+            self.task_group.spawn(self._give_up, stream_id)
+
     async def _reset(self, stream_id: int, code: h2.errors.ErrorCodes) -> None:
+        self._drop(stream_id, code)
+        await self._flush()
+
+    def _drop(self, stream_id: int, code: h2.errors.ErrorCodes) -> None:
         stream = self.connection.streams.get(stream_id)
         self._forget(stream_id)
         if stream is not None and not stream.closed:
             self.connection.reset_stream(stream_id, code)
-            await self._flush()
 
     def _forget(self, stream_id: int) -> None:
         buffer = self.buffers.pop(stream_id, None)
@@ -172,6 +185,11 @@ class Http2(H2Protocol):
             await self._wake(waiting)
 
     async def _send_data(self, stream_id: int) -> None:
+        self._send_frame(stream_id)
+        await self._flush()
+
+    def _send_frame(self, stream_id: int) -> bool:
+        """Hand a stream's next frame on; return False if that was its last, or the peer's credit allows none."""
         try:
             window = self.connection.local_flow_control_window(stream_id)
             data, is_last = self.buffers[stream_id].take(max(0, min(window, self.connection.max_outbound_frame_size)))
@@ -182,10 +200,10 @@ class Http2(H2Protocol):
         except h2.exceptions.ProtocolError:
             # The stream or the connection was closed, and the event that says so has not been handled yet.
             self._forget(stream_id)
-        else:
-            if is_last:
-                self._forget(stream_id)
-            await self._flush()
+            return False
+        if is_last:
+            self._forget(stream_id)
+        return bool(data) and not is_last
 
     async def _handle_events(self, events: list[h2.events.Event]) -> None:
         for event in events:
@@ -267,6 +285,6 @@ class Http2(H2Protocol):
                 http_version="2",
                 method=method.decode("latin-1").upper(),
                 raw_path=path,
-                state=self.connection_state,
+                state=ConnectionState({**self.connection_state, "abort": partial(self.abort, stream_id)}),
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 from quart import Request, Websocket, current_app, has_websocket_context, request, websocket
@@ -28,8 +29,16 @@ def current() -> Request | Websocket:
 
 def connection() -> Connection:
     """Return the TCP connection of this request; one of its own where no server has made one, as in tests."""
-    scope = cast("dict[str, dict[str, Connection]]", current().scope)
-    return scope.get("state", {}).get("connection") or Connection(None, False)
+    return cast("Connection | None", _state().get("connection")) or Connection(None, False)
+
+
+def abort() -> Callable[[], None]:
+    """Return what cuts this request as a network would: its stream on HTTP/2, else its connection."""
+    return cast("Callable[[], None] | None", _state().get("abort")) or connection().abort
+
+
+def _state() -> dict[str, object]:
+    return cast("dict[str, dict[str, object]]", current().scope).get("state", {})
 
 
 def address() -> str:

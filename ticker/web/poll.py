@@ -15,7 +15,7 @@ from ticker.core.session import SECOND
 from ticker.core.wire import JSON, MSGPACK, Codec, to_json
 from ticker.fanout import PollMember
 from ticker.node import Node
-from ticker.web.context import accepts, node, principal
+from ticker.web.context import abort, accepts, node, principal
 from ticker.web.query import parse_query, seconds, within
 
 blueprint = Blueprint("poll", __name__)
@@ -72,6 +72,10 @@ async def _ask(codec: Codec, wait: float) -> Answer:
     here.sessions.take(session, member, now)
     try:
         return await _answer(here, asked, member, answered, wait)
+    except asyncio.CancelledError:
+        # The session was cut, or the client has gone; without this it would get a 500.
+        abort()()
+        raise
     finally:
         here.fanout.leave(member)
         here.sessions.leave(session, member, here.clock())

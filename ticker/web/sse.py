@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
@@ -17,12 +16,13 @@ from ticker.fanout import StreamMember
 from ticker.log import get_logger
 from ticker.node import Node
 from ticker.web.connection import Connection
-from ticker.web.context import accepts, connection, node, principal
+from ticker.web.context import abort, accepts, connection, node, principal
 from ticker.web.pump import Pump
 from ticker.web.query import Query, parse_query
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from random import Random
 
 blueprint = Blueprint("sse", __name__)
 log = get_logger(__name__)
@@ -45,7 +45,7 @@ async def stream() -> Response:
     query = parse_query(request.args, request.query_string, here.settings.subscription_limit, request.headers)
     if query.session is not None:
         here.sessions.get(query.session, principal())
-    body = EventBody(here, connection(), query, principal())
+    body = EventBody(here, connection(), query, principal(), abort())
     response = Response("" if request.method == "HEAD" else body, headers=HEADERS)
     # By default Quart ends a response after a minute.
     response.timeout = None
@@ -55,19 +55,19 @@ async def stream() -> Response:
 class EventBody(ResponseBody):
     """The body of one event stream: it stands in the fan-out from its first byte to its last."""
 
-    def __init__(self, here: Node, carrier: Connection, query: Query, principal: str) -> None:
+    def __init__(
+        self, here: Node, carrier: Connection, query: Query, principal: str, abort: Callable[[], None]
+    ) -> None:
         self._node = here
         self._carrier = carrier
         self._query = query
         self._principal = principal
         self._member: StreamMember | None = None
-        self._pump = Pump(self._abort)
-        self._task: asyncio.Task[object] | None = None
+        self._pump = Pump(abort)
         self._opened = time.monotonic()
 
     async def __aenter__(self) -> EventBody:
         self._carrier.event_streams += 1
-        self._task = asyncio.current_task()
         return self
 
     async def __aexit__(
@@ -82,7 +82,7 @@ class EventBody(ResponseBody):
         try:
             self._join()
         except Refused as refusal:
-            yield refused(refusal)
+            yield refused(refusal, self._node.random)
             return
         while messages := await self._pump.take():
             yield b"".join(cast("list[bytes]", messages))
@@ -129,16 +129,13 @@ class EventBody(ResponseBody):
             gaps=stream.gaps,
         )
 
-    def _abort(self) -> None:
-        if self._carrier.http_version == "1.1":
-            self._carrier.abort()
-        elif self._task is not None:
-            # Of many streams on one connection only this one ends: the server resets it.
-            self._task.cancel()
 
+def refused(refusal: Refused, random: Random) -> bytes:
+    """Return the events that refuse a stream in band: EventSource gives up for ever on an error status.
 
-def refused(refusal: Refused) -> bytes:
-    """Return the events that refuse a stream in band: EventSource gives up for ever on an error status."""
+    The wait is up to half longer than it must be, so that those who are refused together don't come back together.
+    """
     assert refusal.retry_after is not None
-    data = to_json({"code": refusal.code, "retry_after": round(refusal.retry_after, 3)})
-    return sse_retry(round(refusal.retry_after * 1000)) + sse_event(b"refused", data)
+    seconds = round(refusal.retry_after * random.uniform(1, 1.5), 3)
+    data = to_json({"code": refusal.code, "retry_after": seconds})
+    return sse_retry(round(seconds * 1000)) + sse_event(b"refused", data)

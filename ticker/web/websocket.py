@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import assert_never
 
 import msgspec
@@ -20,7 +21,7 @@ from ticker.log import get_logger
 from ticker.node import Node
 from ticker.web import ops
 from ticker.web.connection import Connection
-from ticker.web.context import connection, is_local, is_own_origin, node, principal
+from ticker.web.context import abort, connection, is_local, is_own_origin, node, principal
 from ticker.web.publish import publish
 from ticker.web.pump import Pump
 from ticker.web.query import Query, parse_query, parse_start
@@ -55,7 +56,7 @@ async def socket() -> None:
     await websocket.accept(subprotocol=name)
     peer = websocket._get_current_object()  # type: ignore[attr-defined]  # the proxy would look it up for each message
     try:
-        served = Socket(here, peer, connection(), principal(), query, codec)
+        served = Socket(here, peer, connection(), principal(), query, codec, abort())
     except RequestError as refusal:
         data = {"code": refusal.code, "retry_after": round(refusal.retry_after or 1, 3)}
         await peer.send(codec.event("refused", data))
@@ -86,7 +87,14 @@ class Socket:
     """
 
     def __init__(
-        self, here: Node, peer: Websocket, carrier: Connection, principal: str, query: Query, codec: Codec
+        self,
+        here: Node,
+        peer: Websocket,
+        carrier: Connection,
+        principal: str,
+        query: Query,
+        codec: Codec,
+        abort: Callable[[], None],
     ) -> None:
         self._node = here
         self._peer = peer
@@ -95,13 +103,13 @@ class Socket:
         self._query = query
         self._codec = codec
         self._binary = codec is MSGPACK
-        self._pump = Pump(self._abort)
+        self._abort = abort
+        self._pump = Pump(abort)
         # How the socket is closed once everything was sent; None aborts it.
         self._close: Close | None = Close.NORMAL
         self._bad_messages = 0
         self._member: StreamMember | None = None
         self._opened = time.monotonic()
-        self._task: asyncio.Task[object] | None = None
         now = here.clock()
         here.refuse()
         self._own = here.sessions.open(query.session, principal, now)
@@ -120,7 +128,6 @@ class Socket:
 
     async def run(self) -> None:
         """Serve until either side closes."""
-        self._task = asyncio.current_task()
         self._node.sockets.add(self)
         log.info("socket_opened", client=self._principal, session=self._own.id, http=self._carrier.http_version)
         receiving = asyncio.create_task(self._receive(), name="socket receive")
@@ -158,12 +165,6 @@ class Socket:
         data = {"reason": reason, "reconnect": reason != "replaced", "retry": retry}
         self._pump.write([self._codec.event("bye", data, newest)])
         self.close(_CLOSES[reason])
-
-    def _abort(self) -> None:
-        if self._carrier.http_version == "1.1":
-            self._carrier.abort()
-        elif self._task is not None:
-            self._task.cancel()
 
     def _leave(self) -> None:
         here, now = self._node, self._node.clock()
