@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from tests.support.raw_http2 import RawHttp2
 from tests.support.serving import Serving, eventually, on_both_loops, run_on, serving
 from tests.support.websocket import UPGRADE, WebSocketClient, frames
 from ticker.hypercorn_remedies import buffer, peer
-from ticker.hypercorn_remedies.http2 import FRAMES, RESETS
+from ticker.hypercorn_remedies.http2 import FRAMES, RESETS, Http2
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -60,6 +61,11 @@ class App:
             await send({"type": "http.response.body", "body": BIG[:65536], "more_body": True})
             self.offered += 65536
             await asyncio.sleep(0)
+
+    async def endless(self, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": b"x" * 60000, "more_body": True})
 
     async def big(self, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -371,6 +377,36 @@ async def test_what_ignores_the_end_of_its_connection_is_cancelled_within_a_seco
 
 
 @on_both_loops
+async def test_an_app_that_sends_in_a_loop_to_nobody_lets_others_run() -> None:
+    app = App()
+    async with serving(app) as served, http2(served) as client:
+        stream = client.request("/endless")
+        sock = client.request("/pour", "CONNECT", end=False, headers=CONNECT)
+        _, writer = await http1(served.port, b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await client.until(lambda: client.data[stream] and client.data[sock] and app.running == 3)
+        client.reset(stream)
+        client.reset(sock)
+        writer.transport.abort()
+        for _ in range(10):
+            await client.round_trip()
+        await client.close()
+        await eventually(lambda: app.running == 0)
+
+        assert app.running == 0
+
+
+@on_both_loops
+async def test_a_bug_in_the_protocol_ends_its_connection_with_one_entry() -> None:
+    async with serving(App()) as served, http2(served) as client:
+        with patch.object(Http2, "_data", side_effect=RuntimeError("a bug")):
+            client.send(client.request("/upload", "POST", end=False), b"x")
+            await client.end()
+        complaints, served.complaints[:] = served.complaints[:], []
+
+        assert [line.splitlines()[0] for line in complaints] == ["connection_failed"]
+
+
+@on_both_loops
 async def test_a_connection_lost_while_the_app_takes_no_body_is_noticed() -> None:
     app = App()
     async with serving(app) as served:
@@ -385,16 +421,34 @@ async def test_a_connection_lost_while_the_app_takes_no_body_is_noticed() -> Non
 
 
 @on_both_loops
-async def test_an_answer_to_a_body_that_is_not_read_arrives_whole() -> None:
+async def test_bytes_that_come_after_the_last_answer_do_not_reset_the_connection() -> None:
+    def talk(port: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"POST /refuse HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999\r\n\r\n" + BIG[:65536])
+            answer = b"".join(iter(lambda: client.recv(65536), b""))
+            # On loopback a reset has arrived when the call that provokes it returns.
+            for _ in range(3):
+                client.send(BIG[:65536])
+            return answer
+
     async with serving(App()) as served:
-        reader, writer = await http1(
-            served.port, b"POST /refuse HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(BIG)
-        )
-        writer.write(BIG)
-        answer = await reader.read()
-        writer.transport.abort()
+        answer = await asyncio.to_thread(talk, served.port)
 
         assert answer.startswith(b"HTTP/1.1 413")
+
+
+@on_both_loops
+async def test_an_app_that_ends_without_reading_does_not_stop_its_neighbours() -> None:
+    async with serving(App()) as served, http2(served) as client:
+        stream = client.request("/refuse", "POST", end=False)
+        for _ in range(30):
+            client.h2.send_data(stream, b"x")
+        client.flush()
+        await client.until(lambda: stream in client.ended)
+        neighbour = client.request("/hello")
+        await client.until(lambda: neighbour in client.ended)
+
+        assert (client.status[stream], bytes(client.data[neighbour])) == ("413", b"hello")
 
 
 @on_both_loops

@@ -105,11 +105,13 @@ class Http2(H2Protocol):
         for start in range(0, len(event.data), PIECE):
             try:
                 if buffer is None or not await buffer.push(event.data[start : start + PIECE]):
-                    return None
+                    # The stream is gone; an app that sends in a loop must not keep everyone else from running.
+                    await asyncio.sleep(0)
+                    break
             except TimeoutError:
-                return await self._give_up(event.stream_id)
+                await self._give_up(event.stream_id)
+                break
             await self._wake(event.stream_id)
-        return None
 
     async def _reply(self, event: Reply) -> None:
         buffer = self.buffers.get(event.stream_id)

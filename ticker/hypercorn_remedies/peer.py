@@ -154,12 +154,14 @@ class Peer(TCPServer):
     async def _write(self, data: bytes) -> None:
         async with self.send_lock:
             try:
-                # On a transport that is closing, asyncio would log a warning for each; drain lets others run.
+                # On a transport that is closing asyncio would log a warning for each.
                 if not self.writer.is_closing():
                     self.writer.write(data)
                 await self.writer.drain()
             except (OSError, RuntimeError):
                 await self.protocol.handle(Closed())
+                # An app that sends in a loop must not keep everyone else from running.
+                await asyncio.sleep(0)
 
     def _hang_up(self) -> None:
         if self._is_closing:
