@@ -22,6 +22,7 @@ STATUS = {
     "rate_limited": 429,
     "too_many": 429,
     "internal": 500,
+    "cut": 503,
     "not_ready": 503,
     "draining": 503,
     "overloaded": 503,
