@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from ticker.core.poll import Answer, Poll
-from ticker.core.stream import Stream
+from ticker.core.stream import Ending, Stream
 from ticker.core.wire import Message
 from ticker.market import Market
 
@@ -50,8 +50,8 @@ class Member(Protocol):
         """Return when something will be due by the clock alone, or None."""
         ...
 
-    def replace(self) -> None:
-        """End: another data connection has taken the session."""
+    def end(self, reason: Ending) -> None:
+        """End at the next flush, and say why."""
         ...
 
 
@@ -99,9 +99,8 @@ class StreamMember:
     def next_window(self, now: int) -> int | None:
         return _next_window(self.stream.session.conflate, now)
 
-    def replace(self) -> None:
-        """End the stream: another data connection has taken its session."""
-        self.stream.end("replaced")
+    def end(self, reason: Ending) -> None:
+        self.stream.end(reason)
 
     def abort(self) -> None:
         """Cut the stream as a network would."""
@@ -130,7 +129,7 @@ class PollMember:
     def next_window(self, now: int) -> int | None:
         return _next_window(self._poll.session.conflate, now)
 
-    def replace(self) -> None:
+    def end(self, reason: Ending) -> None:
         """Answer with what there is."""
         if not self._answered.done():
             self._answered.set_result(None)

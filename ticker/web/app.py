@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from ticker.core.codes import STATUS, RequestError
 from ticker.log import get_logger
 from ticker.node import Node
-from ticker.web import context, poll, publish, rest, sse
+from ticker.web import context, pages, poll, publish, rest, sse
 from ticker.web import websocket as sockets
 from ticker.web.orphans import HTTPConnection, WebSocketConnection
 from ticker.web.reply import as_error
@@ -32,6 +32,7 @@ def create_app(node: Node) -> Quart:
     app.url_map.merge_slashes = False
     for module in (sse, sockets, poll, publish, rest):
         app.register_blueprint(module.blueprint)
+    app.register_blueprint(pages.make_blueprint())
     app.asgi_http_class = HTTPConnection
     app.asgi_websocket_class = WebSocketConnection
     app.register_error_handler(RequestError, _on_request_error)

@@ -1,0 +1,78 @@
+"""``GET /`` and what it loads: the files of ``frontend/``, from memory, compressed once."""
+
+from __future__ import annotations
+
+import gzip
+from hashlib import sha256
+from mimetypes import guess_type
+from pathlib import Path
+from typing import NamedTuple
+
+from quart import Blueprint, Response, request
+
+import ticker
+from ticker.core.codes import RequestError
+
+# Beside the package, in a checkout and when installed; not searched for by name, since the folder that the server was
+# started in may have a `frontend` of its own.
+FOLDER = Path(ticker.__file__).resolve().parent.parent / "frontend"
+
+# Scripts and connections of our own origin only, and no page may frame ours.
+SECURITY = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Page(NamedTuple):
+    """One file: its headers, its bytes, and the same compressed."""
+
+    headers: dict[str, str]
+    plain: bytes
+    compressed: bytes
+
+
+def load_pages(folder: Path = FOLDER) -> dict[str, Page]:
+    """Return the files of a folder by their path below it; ``""`` and ``x/`` stand for an ``index.html``."""
+    pages: dict[str, Page] = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and file.suffix in (".html", ".css", ".js", ".svg"):
+            name = file.relative_to(folder).as_posix()
+            pages[name.removesuffix("index.html")] = _load(file)
+    return pages
+
+
+def _load(file: Path) -> Page:
+    data = file.read_bytes()
+    kind, _ = guess_type(file.name)
+    headers = {
+        "Content-Type": f"{kind or 'text/javascript'}; charset=utf-8",
+        "Cache-Control": "no-cache",
+        "ETag": f'"{sha256(data).hexdigest()[:32]}"',
+        "Vary": "Accept-Encoding",
+        **SECURITY,
+    }
+    return Page(headers, data, gzip.compress(data, mtime=0))
+
+
+def make_blueprint() -> Blueprint:
+    """Return the routes of the pages as they are now on disk."""
+    blueprint = Blueprint("pages", __name__)
+    pages = load_pages()
+
+    @blueprint.get("/", defaults={"name": ""})
+    @blueprint.get("/<path:name>")
+    async def page(name: str) -> Response:
+        """Answer with a file of the frontend."""
+        found = pages.get(name)
+        if found is None:
+            raise RequestError("not_found", "there is nothing at this path")
+        if request.if_none_match.contains(found.headers["ETag"].strip('"')):
+            return Response("", 304, found.headers)
+        if "gzip" in request.accept_encodings:
+            return Response(found.compressed, headers={**found.headers, "Content-Encoding": "gzip"})
+        return Response(found.plain, headers=found.headers)
+
+    return blueprint
