@@ -69,9 +69,9 @@ def make_blueprint() -> Blueprint:
         found = pages.get(name)
         if found is None:
             raise RequestError("not_found", "there is nothing at this path")
-        if request.if_none_match.contains(found.headers["ETag"].strip('"')):
+        if found.headers["ETag"] == request.headers.get("If-None-Match"):
             return Response("", 304, found.headers)
-        if "gzip" in request.accept_encodings:
+        if request.accept_encodings["gzip"]:
             return Response(found.compressed, headers={**found.headers, "Content-Encoding": "gzip"})
         return Response(found.plain, headers=found.headers)
 
