@@ -43,7 +43,7 @@ class Node:
 
     Args:
         settings: the settings.
-        bus: where ticks get their places; by default the bus of a single process.
+        bus: where ticks get their places, closed by whoever opened it; by default one of its own.
         clock: the time in microseconds since the Unix epoch.
         random: for ids and jitter; ids must not be guessable.
     """
@@ -59,6 +59,7 @@ class Node:
         self.clock = clock
         self.random = random or SystemRandom()
         self.bus = bus or MemoryBus(clock)
+        self._owns_bus = bus is None
         bars = Bars(settings.bars_per_series, settings.bars_memory)
         self.market = Market(self.bus, clock, settings.ring_size, bars)
         self.tape = self.market.tape
@@ -92,7 +93,8 @@ class Node:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self.market.close()
-            await self.bus.close()
+            if self._owns_bus:
+                await self.bus.close()
 
     async def _sweep(self) -> None:
         while True:
