@@ -53,8 +53,8 @@ class Bars:
     """
 
     def __init__(self, per_series: int = 1000, memory: int = 256 * 2**20) -> None:
-        # The largest ts so far: market time. 0 before the first tick.
-        self.time = 0
+        # The largest ts so far: market time. -1 before the first tick.
+        self.time = -1
         # Market time at the first tick: earlier beginnings were not seen. Per symbol where a feed knew more.
         self._began = 0
         self._known_from: dict[str, int] = {}
@@ -73,6 +73,8 @@ class Bars:
         """Count the next tick and return the bars that close just before it, by interval, then symbol."""
         closed: list[Bar] = []
         if tick.ts > self.time:
+            if self.time < 0:
+                self._began = tick.ts
             if tick.ts >= self._ends[0]:
                 closed = self._advance(tick.ts)
             self.time = tick.ts
@@ -106,7 +108,6 @@ class Bars:
 
     def _advance(self, time: int) -> list[Bar]:
         """Move market time on and close every bucket whose end it has reached."""
-        self._began = self._began or time
         closed: list[Bar] = []
         for level, length in enumerate(LENGTHS):
             if time >= self._ends[level]:
@@ -179,14 +180,19 @@ class Bars:
 
     def _load_forming(self, bars: list[Bar]) -> None:
         """Set open buckets. Each comes whole; what a shorter one holds too is taken out of the longer one's counts."""
+        if self.time >= 0 or not bars:
+            return
+        # Of several feeds the one that looks last sees the latest buckets; what the others had open may have ended.
+        self._advance(max(bar.ts for bar in bars))
         whole: dict[str, tuple[float, int]] = {}
         for bar in sorted(bars, key=lambda bar: INTERVALS[bar.interval]):
             level = NAMES.index(bar.interval)
+            if bar.ts != self._ends[level] - LENGTHS[level]:
+                continue
             volume, trades = whole.get(bar.symbol, (0.0, 0))
             prices = bar.open, bar.high, bar.low, bar.close
             self._forming[level][bar.symbol] = _Forming(*prices, bar.volume - volume, bar.trades - trades)
             whole[bar.symbol] = bar.volume, bar.trades
-            self._ends[level] = bar.ts + LENGTHS[level]
 
     def since(self, symbol: str, interval: str, limit: int, end: float = inf) -> list[Bar]:
         """Return the last ``limit`` bars that start before ``end`` (microseconds), oldest first, a forming one last."""
