@@ -78,7 +78,7 @@ def parse_types(types: Sequence[str]) -> tuple[str, ...]:
     """Check types and put them into the order of ``TYPES``.
 
     Raises:
-        BadRequest: there is none, or one is unknown.
+        BadRequest: one is unknown.
     """
     for index, name in enumerate(types):
         if name not in TYPES:
