@@ -86,11 +86,11 @@ def test_a_folder_that_cant_be_written_is_one_sentence_with_the_mend(tmp_path: P
 
 
 def test_the_folder_is_where_the_user_keeps_state() -> None:
-    with patch.object(Path, "home", return_value=Path("/home/ann")):
+    with patch.object(Path, "home", return_value=Path("/ann")):
         folders = [state_folder(environ) for environ in ({"XDG_STATE_HOME": "/var/ann"}, {"XDG_STATE_HOME": "x"}, {})]
 
     assert list(map(str, folders)) == [
         "/var/ann/ticker",
-        "/home/ann/.local/state/ticker",
-        "/home/ann/.local/state/ticker",
+        "/ann/.local/state/ticker",
+        "/ann/.local/state/ticker",
     ]

@@ -48,7 +48,7 @@ def test_a_bare_host_is_not_obeyed() -> None:
     [
         ("TLS", "yes", True),
         ("TLS", "OFF", False),
-        ("FEEDS", " synthetic:?rate=5  recording:/tmp/a.gz ", ("synthetic:?rate=5", "recording:/tmp/a.gz")),
+        ("FEEDS", " synthetic:?rate=5  recording:/day/a.gz ", ("synthetic:?rate=5", "recording:/day/a.gz")),
         ("HOSTS", "ticker.example.com [::1]:8000", ("ticker.example.com", "[::1]:8000")),
         (
             "ORIGINS",
