@@ -20,6 +20,10 @@ Message = bytes | str
 # What the `ticks` of one batch may take, in bytes (PROTOCOL.md section 4), less room for its other fields.
 BATCH_BYTES = 64 * 1024 - 256
 
+# By how much a tick may be longer than its JSON: the comma after it, or in MessagePack, whose floats always take nine
+# bytes, seven of a quote whose numbers have one digit each.
+LONGER = 8
+
 _json = msgspec.json.Encoder()
 _msgpack = msgspec.msgpack.Encoder()
 
@@ -245,9 +249,9 @@ def encode_items(
             flush(item.before)
             messages.append(codec.bar(item))
             continue
-        if run and size + len(item.json) > BATCH_BYTES:
+        if run and size + len(item.json) + LONGER > BATCH_BYTES:
             flush(tick_cursor(run[-1]))
-        size += len(item.json) + 1
+        size += len(item.json) + LONGER
         run.append(item)
     flush(to)
     return messages, known
