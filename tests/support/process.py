@@ -86,7 +86,15 @@ class ServerProcess:
 
     def stop(self) -> int:
         """Send SIGTERM and return the exit code."""
-        self._process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def signal(self, signum: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(signum)
+
+    def wait(self) -> int:
+        """Return the exit code when it has ended."""
         return self._process.wait(LIMIT)
 
 
