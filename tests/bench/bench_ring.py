@@ -59,9 +59,8 @@ def main() -> None:
     # Ticks made while memory is watched count too: the ring holds them.
     tape = fill(make_ticks(2 * RING))
     taken, _ = tracemalloc.get_traced_memory()
-    print(
-        f"memory          {taken / 1e6:.1f} MB for {tape.ring.statistics()['fill']:,} ticks (at most {MEMORY / 1e6:.0f})"
-    )
+    fill_now = tape.ring.statistics()["fill"]
+    print(f"memory          {taken / 1e6:.1f} MB for {fill_now:,} ticks (at most {MEMORY / 1e6:.0f})")
 
 
 if __name__ == "__main__":
