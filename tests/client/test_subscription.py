@@ -13,7 +13,9 @@ from tests.client.peer import (
     Peer,
     Play,
     Still,
+    answer,
     batch,
+    event,
     hello,
     page,
     quote,
@@ -257,13 +259,15 @@ async def test_a_session_that_is_taken_over_ends_it() -> None:
 @pytest.mark.parametrize(
     "play",
     [
+        websocket(close=4029, reason="later"),
         websocket({"type": "error", "code": "rate_limited", "message": "later", "retry_after": 0.01}),
         websocket(close=1001),
         websocket({"type": "refused", "code": "draining", "retry_after": 0.01}, close=1013),
         Play(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
     ],
 )
-async def test_a_websocket_that_is_closed_for_now_comes_back(play: Play) -> None:
+async def test_a_websocket_that_is_closed_for_now_comes_back(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ticker.client.websocket.RATE_LIMITED_WAIT", 0.01)
     async with (
         Peer(play, websocket(hello("1-0"), quote("1-1"))) as peer,
         follow(peer, cursor="1-0", transports=("websocket",)) as subscription,
@@ -281,6 +285,32 @@ async def test_a_transport_that_does_not_open_is_passed_over(monkeypatch: pytest
         assert times(await take(subscription, 1)) == [1]
         assert [asked.path for asked in peer.asked] == ["/v1/stream", "/v1/ws", "/v1/poll"]
         await peer.wait_left(2)
+
+
+async def test_a_page_in_the_place_of_a_stream_is_passed_over() -> None:
+    page_of_a_proxy = answer(200, b"<html>", "Content-Type: text/html", end="close")
+    async with (
+        Peer(page_of_a_proxy, page_of_a_proxy, page("1-1", [quote("1-1")])) as peer,
+        follow(peer, cursor="1-0", transports=("sse", "poll")) as subscription,
+    ):
+        assert times(await take(subscription, 1)) == [1]
+
+
+async def test_a_stream_that_breaks_in_the_middle_is_resumed() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n"
+    broken = Play(head + event(hello("1-0")) + event(quote("1-1")))
+    async with Peer(broken, sse(hello("1-1"), quote("1-2"))) as peer, follow(peer, cursor="1-0") as subscription:
+        assert times(await take(subscription, 2)) == [1, 2]
+
+
+async def test_a_websocket_without_a_server_waits_on_its_transport() -> None:
+    async with Peer() as peer:
+        url = peer.url
+    async with subscribe(url, random=Still(), transports=("websocket", "sse")) as subscription:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(subscription), 0.3)
+
+        assert (subscription.transport, subscription.state) == ("websocket", "reconnecting")
 
 
 async def test_a_silent_connection_counts_as_dead_after_two_heartbeats() -> None:

@@ -77,3 +77,22 @@ def test_a_rate_is_that_of_the_last_seconds() -> None:
         *(0.0, 10.0, 10.0, 10.0, 10.0),
         *(5.0, 0.0, 0.0, 0.0, 0.0),
     ]
+
+
+def test_keeps_a_bounded_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ticker.tools.board.SYMBOLS_LIMIT", 2)
+    board = Board([])
+    for symbol in "ABC":
+        board.take(quote(symbol), 0.0)
+
+    assert [row.symbol for row in board.rows()] == ["A", "B"]
+
+
+def test_one_side_of_a_book_is_no_price() -> None:
+    board = Board([])
+    board.take(trade(), 0.0)
+    (row,) = board.rows()
+    row.last = None
+    board._sample(row, 9.0)
+
+    assert list(row.prices) == [1.5]

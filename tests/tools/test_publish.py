@@ -170,3 +170,11 @@ async def test_a_paced_file_is_waited_for(tmp_path: Path) -> None:
 
     assert clock.waits[0] == 0.0
     assert 85 < clock.waits[1] <= 90
+
+
+async def test_a_file_without_ticks_sends_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "t.ndjson"
+    path.write_bytes(lines_of({"type": "end"}))
+    publisher, peer, _ = await send(path)
+
+    assert (publisher.progress.accepted, publisher.progress.skipped, peer.asked) == (0, 1, [])
