@@ -196,7 +196,7 @@ class Stream(Follower):
         while position < limit:
             chunk = self.view().chunk(self.known, position, limit)
             self.position = position = chunk.to
-            self.known = chunk.known
+            self.known = chunk.known or self.known
             self.sent += chunk.ticks
             if chunk.messages:
                 return chunk.messages

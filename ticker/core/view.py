@@ -40,8 +40,8 @@ class Chunk(NamedTuple):
     to: int
     # How many quotes and trades are in it.
     ticks: int
-    # The last place that it names, which a client then holds.
-    known: Cursor
+    # The last place that it names, which a client then holds; None if it names none.
+    known: Cursor | None
 
 
 class Filter(NamedTuple):
@@ -83,12 +83,7 @@ class View:
         """Match all symbols anew: an instrument has changed."""
         for selection in self._selections:
             selection.clear()
-
-    def newest(self, now: int) -> int:
-        """Return the last place that may be sent at ``now`` (microseconds): the newest, or the last window's end."""
-        if not self._window:
-            return self._ring.newest
-        return self._ring.placed_before(now - now % self._window)
+        self._chunks.clear()
 
     def select(self, after: int, to: int, limit: int | None = None) -> Selected:
         """Return what matches after one place up to another, at most ``limit`` ticks.
@@ -132,31 +127,31 @@ class View:
             after: the place where the client's last chunk ended.
             limit: the last place that may be sent; later than ``after``.
         """
-        to = min(limit, after - after % STRIDE + STRIDE)
+        to = self._window_end(min(limit, after - after % STRIDE + STRIDE), limit)
         key = (known if self._batched else None, after, to)
         chunk = self._chunks.get(key)
         if chunk is None:
-            chunk = self._chunks[key] = self._encode(known, after, self._window_end(to, limit))
+            chunk = self._chunks[key] = self._encode(known, after, to)
             if len(self._chunks) > REMEMBERED:
                 self._chunks.popitem(last=False)
         return chunk
 
     def _window_end(self, position: int, limit: int) -> int:
-        """Return the end of the window that a tick lies in: a window is conflated as a whole."""
+        """Return the end of the window that a tick lies in, at most ``limit``: a window is conflated as a whole."""
         if not self._window or position == limit:
             return position
         placed = self._ring[position].placed
-        return self._ring.placed_before(placed - placed % self._window + self._window)
+        return min(limit, self._ring.placed_before(placed - placed % self._window + self._window))
 
     def _encode(self, known: Cursor, after: int, to: int) -> Chunk:
         selected = self.select(after, to, 2 * STRIDE)
         items, end = selected.items, self._ring.cursor(selected.to)
         if self._batched:
-            messages, known = encode_items(self._codec, items, known, end)
-        else:
-            messages = self._codec.records(items)
-            known = next((tick_cursor(item) for item in reversed(items) if isinstance(item, Entry)), known)
-        return Chunk(self._codec.join(messages), selected.to, selected.ticks, known)
+            messages, held = encode_items(self._codec, items, known, end)
+            return Chunk(self._codec.join(messages), selected.to, selected.ticks, held)
+        last = next((item for item in reversed(items) if isinstance(item, Entry)), None)
+        messages = self._codec.join(self._codec.records(items))
+        return Chunk(messages, selected.to, selected.ticks, tick_cursor(last) if last is not None else None)
 
 
 class Views:
