@@ -62,10 +62,11 @@ class Tape:
             ValueError: it does not follow on what is known.
         """
         ring = self.ring
-        if batch.epoch > ring.epoch:
-            ring.begin(batch.epoch)
-        if (batch.epoch, batch.first) != (ring.epoch, ring.seq + 1):
+        begins = batch.epoch > ring.epoch
+        if batch.epoch < ring.epoch or batch.first != (1 if begins else ring.seq + 1):
             raise ValueError(f"{batch.epoch}-{batch.first} does not follow {ring.epoch}-{ring.seq}")
+        if begins:
+            ring.begin(batch.epoch)
         for tick in batch.ticks:
             self._append(tick, batch.placed)
 
