@@ -182,7 +182,7 @@ async def test_sessions_that_are_not_there_or_misnamed(client: httpx.AsyncClient
 
 
 async def test_a_session_belongs_to_who_opened_it(server: Live, client: httpx.AsyncClient) -> None:
-    server.node.sessions.open(SESSION, "192.0.2.1", 0)
+    server.node.sessions.open(SESSION, "192.0.2.1", server.node.clock())
 
     for path in (f"/v1/sessions/{SESSION}", f"/v1/poll?session={SESSION}", f"/v1/stream?session={SESSION}"):
         answer = await client.get(path)

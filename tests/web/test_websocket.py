@@ -380,7 +380,7 @@ async def test_wrong_frames_close_it(server: Live, protocol: str, message: str |
 async def test_a_wrong_handshake_is_an_http_error(
     server: Live, query: str, headers: dict[str, str], status: int
 ) -> None:
-    server.node.sessions.open(SESSION, "192.0.2.1", 0)
+    server.node.sessions.open(SESSION, "192.0.2.1", server.node.clock())
 
     with pytest.raises(InvalidStatus) as refused:
         await connect(f"ws://127.0.0.1:{server.port}/v1/ws?{query}", additional_headers=headers, proxy=None)

@@ -20,7 +20,7 @@ class Pump:
     def __init__(self, abort: Callable[[], None]) -> None:
         self._abort = abort
         # What to do when it can take more.
-        self.on_ready: Callable[[], None] = lambda: None
+        self.on_ready: Callable[[], None] = _nothing
         # Messages that were taken and not yet handed on.
         self._slot: list[Message] = []
         self._is_waiting = False
@@ -37,6 +37,10 @@ class Pump:
         """Hand messages to the connection."""
         self._slot.extend(messages)
         self._filled.set()
+
+    def detach(self) -> None:
+        """Let go of whoever writes."""
+        self.on_ready = _nothing
 
     def close(self) -> None:
         """Let ``take`` return an empty list once the slot is empty."""
@@ -68,3 +72,7 @@ class Pump:
         while self._slot and not self._is_closed:
             self._emptied.clear()
             await self._emptied.wait()
+
+
+def _nothing() -> None:
+    """Nobody writes yet, or any more."""

@@ -116,6 +116,9 @@ class EventBody(ResponseBody):
             raise Refused("overloaded", f"a connection carries at most {room} event streams", 5)
 
     def _leave(self, member: StreamMember) -> None:
+        # What refers to itself would keep its view until the collector comes by.
+        self._member = None
+        self._pump.detach()
         stream = member.stream
         self._node.fanout.leave(member)
         self._node.sessions.leave(stream.session, member, self._node.clock())

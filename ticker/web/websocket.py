@@ -301,6 +301,7 @@ class Socket:
     def _stop_stream(self) -> None:
         member, self._member = self._member, None
         if member is not None:
+            self._pump.detach()
             self._node.fanout.leave(member)
             self._node.sessions.leave(self._own, member, self._node.clock())
 
