@@ -177,6 +177,8 @@ class Session:
         if after == before:
             return
         self.serial += 1
+        # With a conflation that was switched on since the last change, the newest window's end may lie before it.
+        position = max(position, self.steps[-1].position) if self.steps else position
         self.steps.append(Step(self.serial, position, before, after))
         self.subscription = after
 
@@ -247,16 +249,16 @@ class Sessions:
             RequestError: it belongs to another principal (``forbidden``).
             Refused: there is no room (``overloaded``).
         """
+        self.expire(now)
         session = self.get(identity, principal) if identity is not None else None
         if session is None:
-            self._make_room(now)
+            self._make_room()
             session = Session(identity or f"{self._random.getrandbits(128):032x}", principal)
             self._sessions[session.id] = session
         self._touch(session, now)
         return session
 
-    def _make_room(self, now: int) -> None:
-        self.expire(now)
+    def _make_room(self) -> None:
         if len(self._sessions) >= self._limit:
             if not self._idle:
                 raise Refused("overloaded", "this node holds as many sessions as it may", 5)
