@@ -164,7 +164,9 @@ def check_instrument(instrument: Instrument) -> None:
 def _check_price(price: float, grid: float, field: str) -> None:
     if not (isfinite(price) and price > 0):
         raise BadRequest("a price is a finite number above 0", field)
-    if round(round(price / grid) * grid, _decimals(grid)) != price:
+    steps = price / grid
+    # A double can hold the price and not the number of its steps.
+    if not isfinite(steps) or round(round(steps) * grid, _decimals(grid)) != price:
         raise BadRequest(f"a price lies on the symbol's grid, a multiple of {grid}", field)
 
 
