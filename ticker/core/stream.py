@@ -189,7 +189,11 @@ class Stream(Follower):
             limit = min(limit, self._replay_end)
         if steps:
             limit = min(limit, steps[0].position)
-        return self._chunks(position, limit)
+        messages = self._chunks(position, limit)
+        if messages or self.position == position:
+            return messages
+        # Nothing matched on the way to a change, or to the end of a replay: that is due now.
+        return self._read(limit, now)
 
     def _chunks(self, position: int, limit: int) -> Sequence[Message]:
         """Read on until something matches; a stretch without a match costs the client nothing."""
@@ -229,14 +233,21 @@ class Stream(Follower):
 
     def _heart(self, now: int) -> Message:
         self._last_heartbeat = now
-        if self.position is not None and self.position >= self.tape.ring.oldest:
-            self.known = self.tape.ring.cursor(self.position)
+        self._name_place()
         newest = str(self.tape.ring.cursor(self.newest(now)))
         data = {"cursor": str(self.known), "newest": newest, "sent": self.sent, "ts": now}
         return self._codec.event("heartbeat", data, self.known)
 
     def _bye(self, reason: Ending) -> Sequence[Message]:
         self.ended = True
+        self._name_place()
+        # Who has no cursor and was not greeted yet gets none: with one it would come back without its snapshot.
+        cursor = self.known if self._greeted or isinstance(self._start, Cursor) else None
         retry = NEVER if reason == "replaced" else reconnect_after(self._random)
         data = {"reason": reason, "reconnect": reason != "replaced", "retry": retry}
-        return [*self._codec.retry(retry), self._codec.event("bye", data, self.known)]
+        return [*self._codec.retry(retry), self._codec.event("bye", data, cursor)]
+
+    def _name_place(self) -> None:
+        """Let the client hold the place that it has been served up to, also where nothing matched."""
+        if self.position is not None and self.position >= self.tape.ring.oldest:
+            self.known = self.tape.ring.cursor(self.position)
