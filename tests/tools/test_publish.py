@@ -12,6 +12,7 @@ import pytest
 from tests.client.peer import Peer, Play, answer, refuse
 from ticker.client import Api, ClientError, Request
 from ticker.core.codes import Disconnected, StartError, TickerError
+from ticker.core.tick import Instrument
 from ticker.tools import publish
 from ticker.tools.publish import BadLine, Publisher, batches, parse_line, read_lines
 
@@ -39,7 +40,7 @@ class Clock:
 async def send(path: Path, *plays: Play, paced: bool = False) -> tuple[Publisher, Peer, Clock]:
     clock = Clock()
     async with Peer(*plays) as peer, Api(Request(peer.url, token="t")) as api:
-        publisher = Publisher(api, clock.sleep)
+        publisher = Publisher(api, [Instrument("KNOWN")], clock.sleep)
         await publisher.run(path, paced=paced)
     return publisher, peer, clock
 
@@ -92,7 +93,7 @@ async def test_waits_where_the_server_asks_for_it(tmp_path: Path) -> None:
 async def test_gives_up_after_many_refusals(tmp_path: Path) -> None:
     path = tmp_path / "t.ndjson"
     path.write_bytes(lines_of(TRADE))
-    with pytest.raises(Disconnected, match="not_ready: soon"):
+    with pytest.raises(Disconnected, match="not_ready: lines 1 to 1 may not have been accepted: soon"):
         await send(path, *[refuse(503, "not_ready", "soon")] * publish.ATTEMPTS)
 
 
@@ -178,3 +179,16 @@ async def test_a_file_without_ticks_sends_nothing(tmp_path: Path) -> None:
     publisher, peer, _ = await send(path)
 
     assert (publisher.progress.accepted, publisher.progress.skipped, peer.asked) == (0, 1, [])
+
+
+async def test_tells_the_server_of_symbols_that_it_does_not_know(tmp_path: Path) -> None:
+    path = tmp_path / "t.ndjson"
+    known, new = {"symbol": "KNOWN", "tick_size": 0.5}, {"symbol": "EUR/USD", "tick_size": 0.00001, "reference": 1.0792}
+    header = {"type": "recording", "version": 1, "instruments": [known, new]}
+    path.write_bytes(lines_of(header, TRADE, header))
+    publisher, peer, clock = await send(path, refuse(503, "not_ready", "soon"), answer(200, b"{}"), accept(1))
+
+    assert [asked.path for asked in peer.asked] == ["/v1/symbols/EUR/USD", "/v1/symbols/EUR/USD", "/v1/ticks"]
+    assert peer.asked[0].headers["content-type"] == "application/json"
+    assert json.loads(peer.bodies[0]).items() >= new.items()
+    assert (publisher.progress.accepted, clock.waits) == (1, [0.0, 1.0])

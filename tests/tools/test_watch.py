@@ -41,7 +41,7 @@ def test_shows_the_state_and_a_row_for_each_symbol() -> None:
     lines = shown(120, filled())
 
     assert lines[0].startswith("○ connecting  sse  0 ticks/s  no cursor yet  http://localhost:8000")
-    assert lines[1].startswith("received 0  missed 0 gaps, 0 ticks  replayed 0  reconnects 0")
+    assert lines[1].startswith("received 0  missed 0 ticks in 0 gap(s)  replayed 0  reconnects 0")
     assert lines[2].split() == ["symbol", "last", "change", "bid", "ask", "age", "chart"]
     assert lines[3].split() == ["S0", "101.50", "▲", "1.50", "%", "99.00", "101.00", "0.5", "s", "▁█"]
     assert lines[4].split() == ["S1", "98.50", "▼", "1.50", "%", "99.00", "101.00", "0.5", "s", "█▁"]

@@ -30,7 +30,8 @@ def publish(
     """Send a file of ticks to a server, in batches.
 
     A line is a quote or a trade of the server's own form, its time `ts` in microseconds or left out for now. A file of
-    `ticker record` will do: its cursors, header and gaps are left out. A line that is no tick, or that the server
+    `ticker record` will do: its cursors and gaps are left out, and what its header says of symbols is told to a server
+    that doesn't know them. A line that is no tick, or that the server
     refuses, is named, and nothing after its batch is sent. Publishing needs the scope `publish` or a server on this
     machine without credentials.
 
@@ -47,9 +48,9 @@ async def _publish(file: Path, request: Request, speed: Speed) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    await greet(request)
+    known = await greet(request)
     async with Api(request) as api:
-        publisher = Publisher(api)
+        publisher = Publisher(api, known)
         try:
             with Live(
                 get_renderable=lambda: describe(publisher.progress), console=Console(stderr=True), transient=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -59,6 +60,12 @@ class Api:
         After Disconnected with the code ``cut`` nobody knows whether they were accepted.
         """
         return await self._ask(Published, "POST", "/v1/ticks", body=lines)
+
+    async def define(self, instrument: Instrument) -> None:
+        """Set all fields of an instrument, which is created if it is new."""
+        path = f"/v1/symbols/{quote(instrument.symbol)}"
+        fields = msgspec.json.encode(instrument)
+        await exchange(self._http, "PUT", self._request.address(path), body=fields, content_type="application/json")
 
     async def _ask(
         self, kind: type[T], method: str, path: str, *, params: dict[str, str] | None = None, body: bytes | None = None

@@ -21,15 +21,16 @@ async def exchange(
     *,
     params: dict[str, str] | None = None,
     body: bytes | None = None,
+    content_type: str = "application/x-ndjson",
 ) -> bytes:
-    """Send a request, with NDJSON if there is a body, and return the body of the answer.
+    """Send a request and return the body of its answer.
 
     Raises:
         Disconnected: there is no answer now; with the code ``cut`` the request may have been carried out.
         ClientError: the answer is final.
         Violation: the answer is too large.
     """
-    headers = {"Content-Type": "application/x-ndjson"} if body is not None else {}
+    headers = {"Content-Type": content_type} if body is not None else {}
     try:
         async with http.stream(method, url, params=params, content=body, headers=headers) as response:
             answer = await read_body(response, ANSWER_LIMIT)

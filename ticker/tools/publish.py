@@ -6,16 +6,19 @@ import asyncio
 import gzip
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import msgspec
 
 from ticker.client import Api, ClientError
 from ticker.core.codes import Disconnected, StartError, TickerError
-from ticker.core.tick import Quote, Trade
+from ticker.core.tick import Instrument, Quote, Trade
+
+T = TypeVar("T")
 
 # One request carries at most so many ticks and bytes; the server takes 4 MiB.
 BATCH_TICKS = 1000
@@ -51,12 +54,15 @@ class _Trade(Trade, frozen=True, gc=False, tag="trade"):
     ts: int | msgspec.UnsetType = msgspec.UNSET  # type: ignore[assignment]
 
 
-class _Other(msgspec.Struct):
+class Other(msgspec.Struct, frozen=True):
+    """A line of a recording that is no tick; a header has instruments."""
+
     type: str
+    instruments: list[Instrument] = []
 
 
 _tick: msgspec.json.Decoder[_Quote | _Trade] = msgspec.json.Decoder(_Quote | _Trade)
-_other = msgspec.json.Decoder(_Other)
+_other = msgspec.json.Decoder(Other)
 
 
 @dataclass(frozen=True)
@@ -81,10 +87,16 @@ class Progress:
 class Publisher:
     """One file on its way; ``progress`` can be looked at meanwhile."""
 
-    def __init__(self, api: Api, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self, api: Api, known: Iterable[Instrument], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        """``known`` are the server's instruments: what the file says of others is sent before their ticks."""
         self.progress = Progress()
         self._api = api
         self._sleep = sleep
+        self._known = {instrument.symbol for instrument in known}
+        # Instruments of the file that the server has still to be told of.
+        self._new: list[Instrument] = []
 
     async def run(self, path: Path, *, paced: bool = False) -> None:
         """Publish every tick of a file; ``paced`` keeps the distances of their times.
@@ -103,29 +115,38 @@ class Publisher:
     def _lines(self, path: Path) -> Iterator[Line]:
         for number, data in read_lines(path):
             line = parse_line(number, data)
-            if line is None:
-                self.progress.skipped += 1
-            else:
+            if isinstance(line, Line):
                 yield line
+                continue
+            self.progress.skipped += 1
+            for instrument in line.instruments:
+                if instrument.symbol not in self._known:
+                    self._known.add(instrument.symbol)
+                    self._new.append(instrument)
 
     async def _send(self, batch: list[Line]) -> None:
-        body = b"\n".join(line.data for line in batch)
+        new, self._new = self._new, []
+        for instrument in new:
+            await self._patiently(partial(self._api.define, instrument))
+        try:
+            published = await self._patiently(partial(self._api.publish, b"\n".join(line.data for line in batch)))
+        except Disconnected as error:
+            raise Disconnected(error.code, f"{_span(batch)} may not have been accepted: {error.message}") from error
+        except ClientError as error:
+            raise blame(error, batch) from error
+        self.progress.accepted += published.accepted
+        self.progress.last = published.last
+
+    async def _patiently(self, request: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a request while the server asks for patience; one whose answer was lost is not repeated."""
         for _ in range(ATTEMPTS):
             try:
-                published = await self._api.publish(body)
+                return await request()
             except Disconnected as error:
-                if error.code == "cut" or not error.reached:
-                    raise Disconnected(
-                        error.code, f"{_span(batch)} may not have been accepted: {error.message}"
-                    ) from error
+                if error.code in ("cut", "unreachable"):
+                    raise
                 refusal = error
                 await self._sleep(error.retry_after or RETRY_AFTER)
-            except ClientError as error:
-                raise blame(error, batch) from error
-            else:
-                self.progress.accepted += published.accepted
-                self.progress.last = published.last
-                return
         raise refusal
 
 
@@ -169,19 +190,20 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise StartError(f"{path} can't be read: {error.strerror}") from error
 
 
-def parse_line(number: int, data: bytes) -> Line | None:
-    """Return a line's tick as the server takes it; None for a line of a recording that holds none.
+def parse_line(number: int, data: bytes) -> Line | Other:
+    """Return a line's tick as the server takes it, or what else a recording holds.
 
     Raises:
         BadLine: it is no tick.
     """
     if not data:
-        return None
+        return Other("")
     try:
         tick = _tick.decode(data)
     except msgspec.DecodeError as error:
-        if _kind(data) in _OTHERS:
-            return None
+        other = _read_other(data)
+        if other is not None and other.type in _OTHERS:
+            return other
         raise BadLine(f"line {number} is no tick: {error}") from error
     return Line(number, msgspec.json.encode(tick), None if tick.ts is msgspec.UNSET else tick.ts)
 
@@ -202,9 +224,9 @@ def _open(path: Path) -> IO[bytes]:
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
-def _kind(data: bytes) -> str | None:
+def _read_other(data: bytes) -> Other | None:
     try:
-        return _other.decode(data).type
+        return _other.decode(data)
     except msgspec.DecodeError:
         return None
 

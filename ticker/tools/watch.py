@@ -157,7 +157,7 @@ class Watch:
         first.append(f"{sign} {stream.state}", style=f"bold {style}")
         first.append(f"  {stream.transport}  {rate:,.0f} ticks/s  {stream.cursor or 'no cursor yet'}  {self._url}")
         second = Text(no_wrap=True, overflow="ellipsis", style="dim" if not counts.gaps else "")
-        second.append(f"received {counts.received:,}  missed {counts.gaps} gaps, {counts.lost:,} ticks")
+        second.append(f"received {counts.received:,}  missed {counts.lost:,} ticks in {counts.gaps} gap(s)")
         second.append(f"  replayed {counts.replayed:,}  reconnects {counts.reconnects}")
         second.append(f"  duplicates {counts.duplicates:,}  violations {counts.violations}")
         return first, second
