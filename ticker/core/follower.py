@@ -136,11 +136,10 @@ class Follower:
 
     def added(self, steps: Sequence[Step]) -> dict[str, object] | None:
         """Return the snapshot of what changes add, or None if they add nothing. Call it just after ``meet``."""
-        before, after = steps[0].before, steps[-1].after
-        if not _adds(before, after):
+        if not adds(steps):
             return None
         assert self.position is not None
-        had = self.tape.views.get(Filter((before,)), self._codec, self._batched)
+        had = self.tape.views.get(Filter(_sides(steps)), self._codec, self._batched)
         has = self.view()
 
         def wants(symbol: str, kind: str) -> bool:
@@ -164,6 +163,16 @@ def newest_place(tape: Tape, session: Session, now: int) -> int:
         return tape.ring.newest
     window = session.conflate * 1000
     return tape.ring.placed_before(now - now % window)
+
+
+def adds(steps: Sequence[Step]) -> bool:
+    """Whether changes at one place add names, or types of ticks."""
+    return any(_adds(each, steps[-1].after) for each in _sides(steps))
+
+
+def _sides(steps: Sequence[Step]) -> tuple[Subscription, ...]:
+    # What one of the steps took away began anew with a later one: its ticks before them were left out.
+    return (steps[0].before, *(step.after for step in steps))
 
 
 def _adds(before: Subscription, after: Subscription) -> bool:
