@@ -483,6 +483,7 @@ def test_across_any_changes_more_is_true_to_its_word_and_no_tick_comes_twice(
     tape = tape_of(*[quote(symbol) for symbol in symbols])
     ordered = sorted((min(place, len(symbols)), op, symbol) for op, symbol, place in ops)
     session = changed(*[(op, Wish((symbol,)), place) for place, op, symbol in ordered])
+    sides = [make_session("A").subscription, *(step.after for step in session.steps)]
     client, cursors = Client(tape, session, Cursor(EPOCH, 0), limit), [Cursor(EPOCH, 0)]
     seen: list[int] = []
     has_more = False
@@ -494,7 +495,6 @@ def test_across_any_changes_more_is_true_to_its_word_and_no_tick_comes_twice(
     assert not has_more
     assert cursors == sorted(cursors)
     assert seen == sorted(set(seen))
-    sides = [make_session("A").subscription, *(step.after for step in session.steps)]
     always = {symbol for symbol in "ABC" if all(symbol in side.symbols for side in sides)}
     assert {seq for seq, symbol in enumerate(symbols, 1) if symbol in always} <= set(seen)
 
