@@ -382,3 +382,17 @@ def test_who_was_left_too_long_ago_makes_room_before_anyone_is_refused() -> None
     sessions.open("c" * 16, ME, NOW + 121 * SECOND)
 
     assert [sessions.get(name * 16, ME) is not None for name in "abc"] == [False, True, True]
+
+
+def test_changes_from_before_the_first_data_connection_are_not_met_again() -> None:
+    sessions, connection = make_sessions(), Connection()
+    opened = sessions.open(IDENTITY, ME, NOW)
+    opened.change("subscribe", Wish(("A",)), 5)
+    sessions.take(opened, connection, NOW)
+    assert opened.resume(0) == []
+
+    opened.change("subscribe", Wish(("B",)), 7)
+    sessions.leave(opened, connection, NOW)
+    sessions.take(opened, Connection(), NOW)
+
+    assert [step.position for step in opened.resume(0)] == [7]

@@ -137,6 +137,8 @@ class Session:
         # What the data connections' queries said last.
         self._query = Wish()
         self.data: DataConnection | None = None
+        # True from the first data connection on.
+        self.streamed = False
         self.controls = 0
         # Data connections are refused until then (microseconds), to show a recovery.
         self.cut_until = 0
@@ -273,6 +275,11 @@ class Sessions:
     def take(self, session: Session, connection: DataConnection, now: int) -> None:
         """Make a connection the session's data connection; an older one is told that it was replaced."""
         older, session.data = session.data, connection
+        if not session.streamed:
+            # Changes from before the first data connection are nothing that it meets again: the filter that they made
+            # holds for the whole of its replay.
+            session.streamed = True
+            session.steps.clear()
         if older is not None:
             older.end("replaced")
         self._touch(session, now)
