@@ -80,6 +80,11 @@ def test_a_client_sees_only_the_facts_that_there_are() -> None:
     assert Refused("draining", "no", 1.5).fields() == {"code": "draining", "message": "no", "retry_after": 1.5}
 
 
+@pytest.mark.parametrize(("seconds", "said"), [(5, "5"), (5.0, "5"), (1.23456, "1.235")])
+def test_a_wait_is_the_shortest_text_to_the_millisecond(seconds: float, said: str) -> None:
+    assert str(Refused("cut", "no", seconds).fields()["retry_after"]) == said
+
+
 @pytest.mark.parametrize("code", ["rate_limited", "too_many", "draining", "not_ready", "overloaded", "cut"])
 def test_every_passing_refusal_has_a_status(code: str) -> None:
     assert Refused(code, "no", 1).status in (429, 503)

@@ -215,6 +215,14 @@ def test_an_instrument_is_what_the_contract_shows() -> None:
     )
 
 
+def test_a_number_beyond_2_53_is_no_integer_of_hundreds_of_digits() -> None:
+    # MessagePack has none above 64 bits.
+    record = instrument_record(Instrument("A", tick_size=2.0**52, reference=1e300))
+
+    assert (repr(record["tick_size"]), repr(record["reference"])) == ("4503599627370496", "1e+300")
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(record)) == record
+
+
 def batches(codec: Codec, items: list[Entry | ClosedBar], known: Cursor, to: Cursor) -> list[dict[str, Any]]:
     """Return batches and bars, read back."""
     messages, _ = encode_items(codec, items, known, to)

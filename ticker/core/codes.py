@@ -98,7 +98,11 @@ class RequestError(TickerError):
 
     def fields(self) -> dict[str, str | float]:
         """Return what of the error a client sees: code, message, and field and retry_after if known."""
-        facts = {"code": self.code, "message": self.message, "field": self.field, "retry_after": self.retry_after}
+        wait = self.retry_after
+        if wait is not None:
+            # To the millisecond, and a whole number without a fraction.
+            wait = int(wait) if wait == int(wait) else round(wait, 3)
+        facts = {"code": self.code, "message": self.message, "field": self.field, "retry_after": wait}
         return {name: fact for name, fact in facts.items() if fact is not None}
 
 

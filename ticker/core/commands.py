@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -139,6 +140,9 @@ class BadMessage(BadRequest):
     """A message that is no valid op at all: 10 of them end the connection."""
 
 
+# What msgspec says of a field that is not there; the path names the object.
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+
 _OPS = {kind.__name__.lower() for kind in SocketCommand.__args__}
 
 
@@ -189,4 +193,6 @@ def explain(error: Exception) -> tuple[str, str | None]:
     if isinstance(error, RecursionError):
         return "the message is nested too deeply", None
     message, _, path = str(error).partition(" - at `$")
-    return message, path.rstrip("`").lstrip(".") or None
+    missing = _MISSING.fullmatch(message)
+    place = path.rstrip("`") + (f".{missing[1]}" if missing else "")
+    return message, place.lstrip(".") or None

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from ticker.core.cursor import Cursor
+from ticker.core.cursor import LIMIT, Cursor
 from ticker.core.ring import ClosedBar, Entry
 from ticker.core.tick import Bar, Instrument, Tick
 
@@ -49,8 +49,8 @@ def instrument_record(instrument: Instrument) -> dict[str, object]:
 
 
 def short(value: object) -> object:
-    """Return a whole number as an integer, anything else as it is."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    """Return a whole number as an integer, anything else as it is; beyond 2^53 a double is the shorter text."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < LIMIT else value
 
 
 def to_json(value: object) -> bytes:
