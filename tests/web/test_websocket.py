@@ -3,75 +3,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 import httpx
-import msgspec
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.support.live import Live, live
 from tests.support.serving import eventually
+from tests.support.sockets import JSON, MSGPACK, opened
 from ticker.core.tick import Quote, Trade
 
 SESSION = "a-session-of-mine-1"
-JSON, MSGPACK = "ticker.v1.json", "ticker.v1.msgpack"
-
-
-class Socket:
-    """A client that numbers its ops and keeps the events that come between the answers."""
-
-    def __init__(self, connection: ClientConnection, binary: bool) -> None:
-        self.connection = connection
-        self._binary = binary
-        self._serial = 0
-        self.events: list[Any] = []
-
-    async def receive(self) -> Any:
-        """Return the next message."""
-        async with asyncio.timeout(5):
-            message = await self.connection.recv()
-        if isinstance(message, bytes):
-            return msgspec.msgpack.decode(message)
-        return json.loads(message)
-
-    async def event(self, kind: str) -> Any:
-        """Return the next event of a kind; all before it are dropped."""
-        while True:
-            event = self.events.pop(0) if self.events else await self.receive()
-            if event["type"] == kind:
-                return event
-
-    async def send(self, message: object) -> None:
-        """Send anything."""
-        await self.connection.send(msgspec.msgpack.encode(message) if self._binary else json.dumps(message))
-
-    async def ask(self, op: str, **fields: object) -> Any:
-        """Send an op and return its answer."""
-        self._serial += 1
-        await self.send({"op": op, "id": self._serial, **fields})
-        while (answer := await self.receive()).get("id") != self._serial:
-            self.events.append(answer)
-        return answer
-
-    async def closed(self) -> int:
-        """Return the code with which the server closes."""
-        with suppress(ConnectionClosed):
-            while True:
-                await self.receive()
-        return self.connection.close_code or 0
-
-
-@asynccontextmanager
-async def opened(server: Live, query: str = "", protocol: str = JSON) -> AsyncIterator[Socket]:
-    """Open a WebSocket."""
-    url = f"ws://127.0.0.1:{server.port}/v1/ws?{query}"
-    async with connect(url, subprotocols=[Subprotocol(protocol)], proxy=None) as connection:
-        assert connection.subprotocol == protocol
-        yield Socket(connection, protocol == MSGPACK)
 
 
 @pytest.mark.parametrize("protocol", [JSON, MSGPACK])
@@ -147,6 +91,16 @@ async def test_names_added_come_with_their_snapshot(server: Live) -> None:
 
     assert changed["cursor"] == added["cursor"] == ack["cursor"]
     assert (added["scope"], [quote["bid_size"] for quote in added["quotes"]]) == ("added", [7])
+
+
+async def test_what_was_subscribed_before_the_first_stream_holds_for_its_whole_replay(server: Live) -> None:
+    first, _ = await server.publish_numbered(10)
+    async with opened(server) as socket:
+        await socket.ask("subscribe", symbols=["*"])
+        await socket.ask("stream", cursor=str(first), batch=True)
+        hello, ticks = await socket.event("hello"), await socket.event("ticks")
+
+    assert (hello["symbols"], hello["replay"], len(ticks["ticks"])) == (["*"], 9, 9)
 
 
 async def test_a_second_stream_begins_anew(server: Live) -> None:
@@ -306,6 +260,7 @@ async def test_a_draining_server_refuses_in_band(server: Live) -> None:
         refused = await socket.receive()
 
         assert (refused["type"], refused["code"]) == ("refused", "draining")
+        assert 1 <= refused["retry_after"] <= 3
         assert await socket.closed() == 1013
 
 
@@ -316,7 +271,7 @@ async def test_a_draining_server_refuses_in_band(server: Live) -> None:
         ("[]", "bad_request", None),
         ('{"op":"jump","id":7}', "bad_request", "op"),
         ('{"op":3}', "bad_request", "op"),
-        ('{"id":7}', "bad_request", None),
+        ('{"id":7}', "bad_request", "op"),
         ("[" * 200 + "]" * 200, "bad_request", None),
         ('{"op":"ping","id":[]}', "bad_request", "id"),
         ('{"op":"conflate","ms":"x","id":7}', "bad_request", "ms"),
@@ -355,6 +310,18 @@ async def test_ten_bad_messages_end_it(server: Live) -> None:
             await socket.connection.send("nonsense")
 
         assert await socket.closed() == 4503
+
+
+async def test_who_asks_on_is_sent_away_all_the_same(server: Live) -> None:
+    async with opened(server) as socket:
+        for _ in range(10):
+            await socket.connection.send("nonsense")
+        for _ in range(100):
+            await socket.send({"op": "ping"})
+        answers = [await socket.receive() for _ in range(10)]
+
+        assert await socket.closed() == 4503
+    assert {answer["type"] for answer in answers} == {"error"}
 
 
 @pytest.mark.parametrize(

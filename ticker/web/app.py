@@ -22,6 +22,9 @@ log = get_logger(__name__)
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _LOOPBACK_HOSTS = ("127.", "::1", "localhost")
 
+# Bytes of a query string; longer lists of symbols go by the op `set`.
+QUERY_LIMIT = 8192
+
 _CODES = {status: code for code, status in STATUS.items()}
 
 
@@ -39,7 +42,7 @@ def create_app(node: Node) -> Quart:
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_bug)
     app.before_request(_check_request)
-    app.before_websocket(_check_host)
+    app.before_websocket(_check_handshake)
 
     @app.while_serving
     async def run_node() -> AsyncGenerator[None, None]:
@@ -49,22 +52,31 @@ def create_app(node: Node) -> Quart:
     return app
 
 
-async def _check_request() -> None:
+async def _check_handshake() -> None:
     _check_host()
+    if len(context.current().query_string) > QUERY_LIMIT:
+        raise RequestError("uri_too_long", f"a query has at most {QUERY_LIMIT} bytes; send longer lists by the op set")
+
+
+async def _check_request() -> None:
+    await _check_handshake()
     if context.node().draining and request.path.startswith("/v1/") and request.path != "/v1/stream":
         context.node().refuse()
 
 
 def _check_host() -> None:
-    current = context.current()
-    name = current.headers.get("Host", "").rsplit(":", 1)
-    host = name[0] if len(name) == 2 and name[1].isdigit() else ":".join(name)
     settings = context.node().settings
-    allowed = tuple(entry.rsplit(":", 1)[0] if entry[-1].isdigit() else entry for entry in settings.hosts)
+    allowed = tuple(_name_in(entry) for entry in settings.hosts)
     if settings.host.startswith(_LOOPBACK_HOSTS):
         allowed += _LOCAL_NAMES
-    if allowed and host.lower() not in allowed:
+    if allowed and _name_in(context.current().headers.get("Host", "")) not in allowed:
         raise RequestError("misdirected", "this server is not asked by that name; see TICKER_HOSTS", "Host")
+
+
+def _name_in(host: str) -> str:
+    """Return the name in a ``Host`` header, without the port."""
+    name, _, port = host.lower().rpartition(":")
+    return name if name and port.isdigit() else host.lower()
 
 
 async def _on_request_error(error: RequestError) -> Response:

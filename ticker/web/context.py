@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import cast
 
@@ -14,7 +15,7 @@ from ticker.web.connection import Connection
 
 EXTENSION = "ticker"
 
-_LOOPBACK = ("127.", "::1", "::ffff:127.")
+_LOOPBACK = re.compile(r"(::ffff:)?127\..*|::1")
 
 
 def node() -> Node:
@@ -53,7 +54,7 @@ def principal() -> str:
 
 def is_local() -> bool:
     """Whether the client is on this machine."""
-    return address().startswith(_LOOPBACK)
+    return _LOOPBACK.fullmatch(address()) is not None
 
 
 def accepts(*types: str) -> str:

@@ -7,7 +7,7 @@ from typing import cast
 from ticker.core import commands
 from ticker.core.codes import RequestError
 from ticker.core.follower import describe, newest_place
-from ticker.core.session import SECOND, Session, parse_conflate, parse_wish
+from ticker.core.session import SECOND, Session, Wish, parse_conflate, parse_wish
 from ticker.core.view import Filter
 from ticker.core.wire import Codec
 from ticker.fanout import Member
@@ -20,14 +20,11 @@ def apply(here: Node, session: Session, command: commands.SessionCommand) -> dic
     Raises:
         RequestError: it can't be done; nothing is changed.
     """
-    now = here.clock()
-    place = newest_place(here.tape, session, now)
+    place = newest_place(here.tape, session, here.clock())
     match command:
         case commands.Change(symbols=symbols, types=types, interval=interval):
-            limit = here.settings.subscription_limit
-            wish = parse_wish(symbols, types, interval, limit=limit)
-            place = max(place, _reached(session))
-            session.change(command.op, wish, place, limit)
+            wish = parse_wish(symbols, types, interval, limit=here.settings.subscription_limit)
+            place = change(here, session, command.op, wish)
         case commands.Conflate(ms=milliseconds):
             session.conflate = parse_conflate(milliseconds)
         case commands.Pause():
@@ -35,9 +32,22 @@ def apply(here: Node, session: Session, command: commands.SessionCommand) -> dic
         case commands.Play():
             session.paused = False
         case commands.Cut(seconds=seconds):
-            _cut(session, now + int(seconds * SECOND))
+            _cut(here, session, seconds)
     wake(here, session)
     return effective(here, session, place)
+
+
+def change(here: Node, session: Session, op: str, wish: Wish) -> int:
+    """Change a subscription at the newest place, or at the one that its data connection has reached; return it.
+
+    Raises:
+        BadSymbols: there would be too many names; nothing is changed.
+    """
+    reached = session.data.position if session.data is not None else None
+    place = max(newest_place(here.tape, session, here.clock()), reached or 0)
+    session.change(op, wish, place, here.settings.subscription_limit)
+    wake(here, session)
+    return place
 
 
 def effective(here: Node, session: Session, place: int | None = None) -> dict[str, object]:
@@ -47,15 +57,15 @@ def effective(here: Node, session: Session, place: int | None = None) -> dict[st
     return {**describe(session.subscription, here.tape), "cursor": str(here.tape.ring.cursor(place))}
 
 
-def _reached(session: Session) -> int:
-    """Return the place that the session's data connection has reached, 0 if it has not begun."""
-    return (session.data.position or 0) if session.data is not None else 0
+def refuse_for(here: Node, session: Session, seconds: float) -> None:
+    """Refuse a session's data connections for a time."""
+    session.cut_until = here.clock() + int(seconds * SECOND)
 
 
-def _cut(session: Session, until: int) -> None:
+def _cut(here: Node, session: Session, seconds: float) -> None:
     if session.data is None:
         raise RequestError("not_found", "nothing streams in this session", "session")
-    session.cut_until = until
+    refuse_for(here, session, seconds)
     session.data.abort()
 
 

@@ -60,7 +60,7 @@ def _lines(answer: Answer) -> Iterator[bytes]:
 async def _ask(codec: Codec, wait: float) -> Answer:
     here = node()
     limit = within(request.args, "limit", 1, 10_000, default=1000)
-    query = parse_query(request.args, request.query_string, here.settings.subscription_limit)
+    query = parse_query(request.args, here.settings.subscription_limit)
     here.refuse()
     now = here.clock()
     session = here.sessions.open(query.session, principal(), now)

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 from werkzeug.datastructures import Headers, MultiDict
 
-from ticker.core.codes import BadCursor, BadRequest, RequestError
+from ticker.core.codes import BadCursor, BadRequest
 from ticker.core.cursor import Cursor
 from ticker.core.follower import Start
 from ticker.core.session import Wish, parse_session_id, parse_wish
-
-# Bytes of a query string; longer lists of symbols go by the op `set`.
-LIMIT = 8192
 
 _CURSOR_NAMES = ("cursor", "last_event_id", "lastEventId")
 
@@ -29,20 +26,17 @@ class Query:
     session: str | None
 
 
-def parse_query(arguments: Arguments, raw: bytes, limit: int, headers: Headers | None = None) -> Query:
+def parse_query(arguments: Arguments, limit: int, headers: Headers | None = None) -> Query:
     """Read a query.
 
     Args:
         arguments: the decoded parameters.
-        raw: the query string itself.
         limit: names and patterns in a subscription.
         headers: given on the stream only, whose ``Last-Event-ID`` wins over ``cursor``.
 
     Raises:
-        RequestError: a parameter is wrong, given twice, or the query too long.
+        RequestError: a parameter is wrong, or given twice.
     """
-    if len(raw) > LIMIT:
-        raise RequestError("uri_too_long", f"a query has at most {LIMIT} bytes; send longer lists by the op set")
     session = one(arguments, "session")
     return Query(
         parse_wish(

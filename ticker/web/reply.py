@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from math import ceil
+from random import Random
 
 from quart import Response
 
 from ticker.core.codes import RequestError
-from ticker.core.wire import to_json
+from ticker.core.wire import short, to_json
 
 JSON = "application/json"
 
@@ -23,3 +24,12 @@ def as_error(error: RequestError) -> Response:
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(ceil(error.retry_after))
     return response
+
+
+def refusal(error: RequestError, random: Random) -> dict[str, object]:
+    """Return the data of ``refused``, which refuses in band what is temporary.
+
+    The wait is up to half longer than it must be, so that those who are refused together don't come back together.
+    """
+    seconds = (error.retry_after or 1) * random.uniform(1, 1.5)
+    return {"code": error.code, "retry_after": short(round(seconds, 3))}

@@ -45,7 +45,8 @@ async def snapshot() -> Response:
 async def bars(symbol: str) -> Response:
     """Answer with a symbol's bars up to the newest tick."""
     here = node()
-    interval = parse_interval(one(request.args, "interval") or "1m")
+    interval = one(request.args, "interval")
+    interval = "1m" if interval is None else parse_interval(interval)
     limit = within(request.args, "limit", 1, 5000, default=300)
     end = whole(request.args, "end")
     if symbol not in here.tape.instruments:

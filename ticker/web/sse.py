@@ -19,6 +19,7 @@ from ticker.web.connection import Connection
 from ticker.web.context import abort, accepts, connection, node, principal
 from ticker.web.pump import Pump
 from ticker.web.query import Query, parse_query
+from ticker.web.reply import refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -42,7 +43,7 @@ async def stream() -> Response:
     """Answer with the stream that the query asks for."""
     accepts("text/event-stream")
     here = node()
-    query = parse_query(request.args, request.query_string, here.settings.subscription_limit, request.headers)
+    query = parse_query(request.args, here.settings.subscription_limit, request.headers)
     if query.session is not None:
         here.sessions.get(query.session, principal())
     body = EventBody(here, connection(), query, principal(), abort())
@@ -81,8 +82,8 @@ class EventBody(ResponseBody):
         yield sse_retry(reconnect_after(self._node.random))
         try:
             self._join()
-        except Refused as refusal:
-            yield refused(refusal, self._node.random)
+        except Refused as error:
+            yield refused(error, self._node.random)
             return
         while messages := await self._pump.take():
             yield b"".join(cast("list[bytes]", messages))
@@ -133,12 +134,7 @@ class EventBody(ResponseBody):
         )
 
 
-def refused(refusal: Refused, random: Random) -> bytes:
-    """Return the events that refuse a stream in band: EventSource gives up for ever on an error status.
-
-    The wait is up to half longer than it must be, so that those who are refused together don't come back together.
-    """
-    assert refusal.retry_after is not None
-    seconds = round(refusal.retry_after * random.uniform(1, 1.5), 3)
-    data = to_json({"code": refusal.code, "retry_after": seconds})
-    return sse_retry(round(seconds * 1000)) + sse_event(b"refused", data)
+def refused(error: Refused, random: Random) -> bytes:
+    """Return the events that refuse a stream in band: EventSource gives up for ever on an error status."""
+    data = refusal(error, random)
+    return sse_retry(round(cast(float, data["retry_after"]) * 1000)) + sse_event(b"refused", to_json(data))
