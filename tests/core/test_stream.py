@@ -947,3 +947,13 @@ def test_a_long_replay_comes_in_pieces() -> None:
     assert len(stream.pull(NOON)) == STRIDE - 7
     assert stream.due(NOON)
     assert len(stream.pull(NOON)) == STRIDE
+
+
+def test_a_change_at_the_newest_place_is_met_after_the_replay_and_its_heartbeat_is_not_lost() -> None:
+    tape = tape_of(quote("A"), quote("B"))
+    session = make_session("A")
+    session.change("subscribe", Wish(("B",)), 2)
+    events = pull_all(make_stream(tape, session, place(0)), NOON)
+
+    assert (events[0]["replay"], numbers(events)) == (1, [1])
+    assert kinds(events) == ["hello", "quote", "subscription", "snapshot", "heartbeat"]
