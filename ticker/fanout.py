@@ -165,8 +165,9 @@ class Fanout:
         # Set while there is no member.
         self._empty = asyncio.Event()
         self._empty.set()
-        # How long the last flush took, in seconds.
-        self.last_flush = 0.0
+        # Flushes of all members, and the seconds that they took in all.
+        self.flushes = 0
+        self.flush_seconds = 0.0
         market.watch(self._on_move)
 
     def __len__(self) -> int:
@@ -215,7 +216,9 @@ class Fanout:
                 await self._flush_woken()
             if now >= next_check or (self._moved and now >= next_flush):
                 await self._flush_all()
-                self.last_flush = taken = loop.time() - now
+                taken = loop.time() - now
+                self.flushes += 1
+                self.flush_seconds += taken
                 next_flush = now + max(self._interval, 2 * taken, min(5 * taken, 0.05))
                 next_check = max(next_flush, now + self._until_check())
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random, SystemRandom
@@ -19,6 +20,7 @@ from ticker.core.stream import Ending, Terms
 from ticker.fanout import Fanout
 from ticker.feeding import Feeding
 from ticker.market import Clock, Market
+from ticker.metrics import Facts, Metrics
 from ticker.settings import Settings
 
 # How often sessions are looked through for those left too long ago, in seconds.
@@ -70,6 +72,9 @@ class Node:
         self.terms = Terms(settings.node, __version__, settings.heartbeat_interval, settings.stream_lifetime)
         # The open WebSockets; as many as the limit of file descriptors lets.
         self.sockets: set[Endable] = set()
+        # Open connections by transport, without WebSockets.
+        self.clients: Counter[str] = Counter()
+        self.metrics = Metrics(self._facts)
         # True from the signal to stop on: nothing new begins.
         self.draining = False
 
@@ -105,6 +110,29 @@ class Node:
     def ready(self) -> bool:
         """Whether every feed told to run here runs, the bus answers and nothing drains."""
         return self.feeding.ready and self.bus.ready and not self.draining
+
+    def _facts(self) -> Facts:
+        ring, sessions = self.tape.ring, self.sessions.statistics()
+        return Facts(
+            node=self.settings.node,
+            version=__version__,
+            clients={**self.clients, "websocket": len(self.sockets)},
+            flushes=self.fanout.flushes,
+            flush_seconds=self.fanout.flush_seconds,
+            views=len(self.tape.views),
+            ticks=ring.newest,
+            epoch=ring.epoch,
+            seq=ring.seq,
+            ring_fill=ring.statistics()["fill"],
+            ring_size=ring.size,
+            bars=self.tape.bars.statistics()["closed"],
+            symbols=len(self.tape.instruments),
+            sessions=sessions["sessions"],
+            sessions_idle=sessions["idle"],
+            feeds={run.name: run.state for run in self.feeding.runs},
+            ready=self.ready,
+            draining=self.draining,
+        )
 
     def refuse(self) -> None:
         """Raise Refused while nothing new may begin."""

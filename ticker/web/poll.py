@@ -70,6 +70,7 @@ async def _ask(codec: Codec, wait: float) -> Answer:
     answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
     member = PollMember(asked, answered)
     here.sessions.take(session, member, now)
+    here.clients["poll"] += 1
     try:
         return await _answer(here, asked, member, answered, wait)
     except asyncio.CancelledError:
@@ -77,6 +78,7 @@ async def _ask(codec: Codec, wait: float) -> Answer:
         abort()()
         raise
     finally:
+        here.clients["poll"] -= 1
         here.fanout.leave(member)
         here.sessions.leave(session, member, here.clock())
 

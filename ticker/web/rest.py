@@ -13,6 +13,7 @@ from ticker.core.session import Session, parse_session_id
 from ticker.core.subscription import TICK_TYPES, Subscription, parse_interval, parse_symbols, parse_types
 from ticker.core.view import Filter
 from ticker.core.wire import JSON, bar_json, instrument_record
+from ticker.metrics import CONTENT_TYPE
 from ticker.web import ops
 from ticker.web.context import node, principal
 from ticker.web.publish import ARRAY, body, check_change
@@ -92,3 +93,9 @@ async def readyz() -> Response:
     feeds = [{"feed": run.name, "state": run.state} for run in here.feeding.runs]
     status = {"ready": here.ready, "bus": here.bus.ready, "draining": here.draining, "feeds": feeds}
     return as_json(status, 200 if here.ready else 503)
+
+
+@blueprint.get("/metrics")
+async def metrics() -> Response:
+    """Answer with the figures of this node."""
+    return Response(node().metrics.render(), content_type=CONTENT_TYPE)

@@ -69,12 +69,14 @@ class EventBody(ResponseBody):
 
     async def __aenter__(self) -> EventBody:
         self._carrier.event_streams += 1
+        self._node.clients["sse"] += 1
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._carrier.event_streams -= 1
+        self._node.clients["sse"] -= 1
         if self._member is not None:
             self._leave(self._member)
 
