@@ -93,7 +93,12 @@ class MemoryBus:
 
     def follow(self, reader: Reader) -> Callable[[], None]:
         self._readers.append(reader)
-        return lambda: self._readers.remove(reader)
+
+        def leave() -> None:
+            if reader in self._readers:
+                self._readers.remove(reader)
+
+        return leave
 
     @property
     def ready(self) -> bool:

@@ -10,7 +10,10 @@ from typing import Protocol
 from ticker.core.poll import Answer, Poll
 from ticker.core.stream import Ending, Stream
 from ticker.core.wire import Message
+from ticker.log import get_logger
 from ticker.market import Market
+
+log = get_logger(__name__)
 
 # Deadlines (heartbeats, closing windows aside) are looked at this often, in seconds.
 CHECK_INTERVAL = 0.25
@@ -52,6 +55,10 @@ class Member(Protocol):
 
     def end(self, reason: Ending) -> None:
         """End at the next flush, and say why."""
+        ...
+
+    def abort(self) -> None:
+        """End at once, without a word."""
         ...
 
 
@@ -233,6 +240,8 @@ class Fanout:
     async def _sleep(self, seconds: float) -> None:
         """Sleep for so long, less if there is something to do."""
         if self._woken:
+            # Whoever keeps being ready for more must not keep the loop from everyone else.
+            await asyncio.sleep(0)
             return
         self._wake.clear()
         with suppress(TimeoutError):
@@ -254,9 +263,18 @@ class Fanout:
         pause = loop.time() + SLICE
         now = self._market.clock()
         for member in members:
-            if member in self._members and member.flush(now):
+            if member in self._members and self._flush_one(member, now):
                 self.wake(member)
             if loop.time() >= pause:
                 await asyncio.sleep(0)
                 pause = loop.time() + SLICE
                 now = self._market.clock()
+
+    def _flush_one(self, member: Member, now: int) -> bool:
+        try:
+            return member.flush(now)
+        except Exception as error:  # a bug of ours: it ends one client, not all of them
+            log.exception("flush_failed", error)
+            self.leave(member)
+            member.abort()
+            return False

@@ -83,7 +83,10 @@ class Stream(Follower):
 
     def due(self, now: int) -> bool:
         """Whether the next pull has something to read at once."""
-        return not self.session.paused and self.position is not None and self.position < self.newest(now)
+        if self.session.paused or self.position is None:
+            return False
+        # A change of the subscription may stand at this place, or the end of a replay.
+        return self.position < self.newest(now) or self._replay_end is not None or bool(self.pending())
 
     def end(self, reason: Ending) -> None:
         """End the stream: the next pull returns ``bye``."""
