@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from tests.support.live import Live, live
-from tests.support.serving import eventually
 from tests.support.streams import streaming
 from ticker.bus import MemoryBus
 from ticker.core.tick import Quote, Trade
@@ -219,14 +218,6 @@ async def test_the_first_bytes_leave_at_once(server: Live) -> None:
     assert time.monotonic() - started < 1
 
 
-async def test_who_leaves_is_noticed(server: Live) -> None:
-    async with streaming(server) as reader:
-        await reader.event("hello")
-
-    await eventually(lambda: len(server.node.fanout) == 0)
-    assert server.node.sessions.statistics()["idle"] == 1
-
-
 async def test_who_does_not_take_event_streams_gets_none(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v1/stream", headers={"Accept": "application/json"})).status_code == 406
 
@@ -239,24 +230,3 @@ async def test_conflated_frames_are_whole_windows(server: Live, conflate: int) -
         frame = await reader.event("ticks")
 
     assert [tick["bid_size"] for tick in frame.data["ticks"]] == [50]
-
-
-async def test_two_thousand_connects_and_cuts_leave_nothing(server: Live) -> None:
-    before = len(asyncio.all_tasks())
-    await server.publish_numbered(10)
-
-    async def connect_and_cut(number: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        path = ("/v1/stream", "/v1/poll?cursor=latest")[number % 2]
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        if number % 2 == 0:
-            await reader.readuntil(b"event: snapshot")
-        writer.transport.abort()
-
-    for start in range(0, 2000, 100):
-        await asyncio.gather(*(connect_and_cut(number) for number in range(start, start + 100)))
-    await eventually(lambda: len(server.node.fanout) == 0 and len(asyncio.all_tasks()) <= before)
-
-    assert len(server.node.tape.views) == 0
-    server.node.sessions.expire(server.node.clock() + 121_000_000)
-    assert len(server.node.sessions) == 0
