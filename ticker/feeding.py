@@ -91,12 +91,16 @@ class Run:
         """Publish the instruments and load the newest part of the history; the rest comes while the feed runs."""
         assert self._feed is not None
         await self._define(self._feed)
-        self._history = iter(self._feed.history())
+        self._history = _chunks(self._feed)
         await self._load_chunk()
 
     async def _load_chunk(self) -> bool:
         # Made in a thread: it takes up to seconds of arithmetic.
-        chunk: list[Bar] = await asyncio.to_thread(next, self._history, [])
+        try:
+            chunk: list[Bar] = await asyncio.to_thread(next, self._history, [])
+        except Exception as error:  # a feed may be a third party's; its ticks do without its past
+            log.exception("history_failed", error, feed=self.name)
+            return False
         if not chunk:
             return False
         self._market.tape.bars.load(chunk)
@@ -113,6 +117,7 @@ class Run:
             while not await self._run_once():
                 seconds = self._backoff.next()
                 await asyncio.sleep(seconds)
+            await rest
         finally:
             rest.cancel()
 
@@ -151,3 +156,8 @@ class Run:
             log.warning("feed_failed", feed=self.name, reason=error)
         else:
             log.exception("feed_failed", error, feed=self.name)
+
+
+def _chunks(feed: Feed) -> Iterator[list[Bar]]:
+    """Yield a feed's history; nothing of the feed runs before the first chunk is asked for."""
+    yield from feed.history()
