@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,8 @@ from tests.support.tapes import SECOND, quote
 from tests.support.virtual_clock import BEGIN, clock, on_virtual_clock
 from ticker.bus import MemoryBus
 from ticker.core.codes import FeedError, StartError
-from ticker.core.tick import Bar, Instrument, Tick
-from ticker.feeding import Feeding
+from ticker.core.tick import Bar, Instrument, Quote, Tick, Trade
+from ticker.feeding import Feeding, check
 from ticker.market import Market
 
 
@@ -147,11 +148,17 @@ async def test_a_feed_that_ends_at_once_still_loads_its_whole_history(shelf: She
     assert feeding.runs[0].state == "ended"
 
 
+@pytest.mark.parametrize("past", [[RuntimeError("no past")], [[object()]], [bars(-1), [object()]]], ids=repr)
 @on_virtual_clock
-async def test_a_history_that_breaks_leaves_the_ticks(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_history_that_breaks_leaves_the_ticks(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture, past: list[Any]
+) -> None:
     class Broken(FakeFeed):
         def history(self) -> Iterable[list[Bar]]:
-            raise RuntimeError("no past")
+            for chunk in past:
+                if isinstance(chunk, Exception):
+                    raise chunk
+                yield chunk
 
     shelf["a:"] = [lambda context: Broken("a", [[quote()]])]
     place = market()
@@ -234,6 +241,80 @@ async def test_whatever_a_third_partys_feed_raises_the_others_go_on(
     broken = [record for record in caplog.records if record.message == "feed_failed"]
     assert broken[0].levelname == "ERROR"
     assert broken[0].exc_info is not None
+
+
+@on_virtual_clock
+async def test_a_feed_that_is_cancelled_from_within_is_opened_again(shelf: Shelf) -> None:
+    class Leaking(FakeFeed):
+        async def batches(self) -> AsyncIterator[list[Tick]]:
+            yield [quote()]
+            helper = asyncio.create_task(asyncio.sleep(9))
+            await asyncio.sleep(1)
+            helper.cancel()
+            await helper
+
+    shelf["a:"] = [lambda context: Leaking("a", [])]
+    place = market()
+    async with running(place, "a:") as feeding:
+        await asyncio.sleep(1.5)
+        assert (feeding.runs[0].state, feeding.ready) == ("failed", False)
+        await asyncio.sleep(1)
+
+        assert place.tape.ring.newest == 2
+
+
+@on_virtual_clock
+async def test_a_feed_that_breaks_when_it_is_cancelled_holds_up_no_end(shelf: Shelf) -> None:
+    class Stubborn(FakeFeed):
+        async def batches(self) -> AsyncIterator[list[Tick]]:
+            yield [quote()]
+            try:
+                await asyncio.sleep(99)
+            except asyncio.CancelledError:
+                raise FeedError("the line was closed") from None
+
+    shelf["a:"] = [lambda context: Stubborn("a", [])]
+    async with running(market(), "a:"):
+        await asyncio.sleep(1)
+
+    assert asyncio.get_running_loop().time() == 1
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@on_virtual_clock
+async def test_what_is_no_tick_fails_its_feed_and_changes_nothing(shelf: Shelf) -> None:
+    broken: Any = [quote(), {"symbol": "A"}]
+    shelf["bad:"] = always("bad", broken)
+    shelf["good:"] = always("good", *lists(50))
+    place = market()
+    async with running(place, "bad:", "good:") as feeding:
+        await asyncio.sleep(10.5)
+
+        assert [run.state for run in feeding.runs][1] == "running"
+        assert place.tape.ring.newest == 10
+
+
+@pytest.mark.parametrize(
+    "tick",
+    [
+        None,
+        object(),
+        {"type": "quote", "symbol": "A", "bid": 1, "bid_size": 1, "ask": 2, "ask_size": 1, "ts": BEGIN},
+        Bar("A", "1s", 1, 1, 1, 1, 1, 1, BEGIN),
+        Quote("A", float("nan"), 1, 2, 1, BEGIN),
+        Trade("A", float("inf"), 1, None, BEGIN),
+        Trade("A", 1, 1, "up", BEGIN),  # type: ignore[arg-type]
+        Trade("A", 1, 1, None, 1.5),  # type: ignore[arg-type]
+        Trade("A", 1, 1, None, -1),
+        Trade("A", 1, 1, None, 2**53),
+        Trade("\ud800", 1, 1, None, BEGIN),
+    ],
+    ids=repr,
+)
+def test_what_is_no_tick_is_refused(tick: Any) -> None:
+    check([quote(ts=BEGIN)])
+    with pytest.raises(FeedError, match="the feed brought what is no tick"):
+        check([quote(ts=BEGIN), tick])
 
 
 @on_virtual_clock

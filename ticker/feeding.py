@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Literal
 
+import msgspec
+
 from feeds import Feed, FeedContext
 from feeds.registry import open_feed
-from ticker.core.codes import TickerError
+from ticker.core.codes import FeedError, TickerError
+from ticker.core.cursor import LIMIT
 from ticker.core.limits import Backoff
-from ticker.core.tick import Bar, Instrument
+from ticker.core.tick import Bar, Instrument, Quote, Tick, Trade
 from ticker.log import get_logger
 from ticker.market import Market
 
@@ -22,6 +25,9 @@ State = Literal["starting", "running", "ended", "failed"]
 
 # Seconds after which a feed that runs counts as mended.
 STABLE = 60
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[Tick]).decode
 
 
 class Feeding:
@@ -98,13 +104,11 @@ class Run:
         # Made in a thread: it takes up to seconds of arithmetic.
         try:
             chunk: list[Bar] = await asyncio.to_thread(next, self._history, [])
+            self._market.tape.bars.load(chunk)
         except Exception as error:  # a feed may be a third party's; its ticks do without its past
             log.exception("history_failed", error, feed=self.name)
             return False
-        if not chunk:
-            return False
-        self._market.tape.bars.load(chunk)
-        return True
+        return bool(chunk)
 
     async def _load_rest(self) -> None:
         while await self._load_chunk():
@@ -130,7 +134,11 @@ class Run:
             assert self._feed is not None
             self.state = "running"
             await self._publish(self._feed)
-        except Exception as error:  # a feed may be a third party's: whatever it raises, the others go on
+        except (Exception, asyncio.CancelledError) as error:
+            # A feed may be a third party's: whatever it raises, the others go on. A cancellation may come from a task
+            # of its own; while this one is cancelled nothing may hold up the end.
+            if _is_cancelled():
+                raise
             self._fail(error, started)
             return False
         self.state = "ended"
@@ -139,6 +147,7 @@ class Run:
 
     async def _publish(self, feed: Feed) -> None:
         async for ticks in feed.batches():
+            check(ticks)
             await self._define(feed)
             await self._market.publish(ticks)
 
@@ -147,7 +156,7 @@ class Run:
             self._defined = feed.instruments
             await self._market.bus.define(feed.instruments)
 
-    def _fail(self, error: Exception, started: int) -> None:
+    def _fail(self, error: BaseException, started: int) -> None:
         self.state = "failed"
         self._feed = None
         if self._market.clock() - started > STABLE * 1_000_000:
@@ -161,3 +170,24 @@ class Run:
 def _chunks(feed: Feed) -> Iterator[list[Bar]]:
     """Yield a feed's history; nothing of the feed runs before the first chunk is asked for."""
     yield from feed.history()
+
+
+def check(ticks: Sequence[Tick]) -> None:
+    """Check that these are ticks with finite numbers: anything else would leave the market half way through a batch.
+
+    Raises:
+        FeedError: names the index and the field.
+    """
+    try:
+        # JSON has neither NaN nor infinity: they come back as null, which is no number.
+        _decode(_encode(ticks))
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise FeedError(f"the feed brought what is no tick: {error}") from None
+    for tick in ticks:
+        if not (isinstance(tick, (Quote, Trade)) and 0 <= tick.ts < LIMIT):
+            raise FeedError("the feed brought what is no tick, or has no time since 1970")
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
