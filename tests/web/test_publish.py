@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import httpx
@@ -12,6 +13,9 @@ from tests.support.live import Live
 from ticker.core.codes import BadRequest
 from ticker.core.publishing import decode_array, decode_lines
 from ticker.core.tick import Instrument
+from ticker.node import Node
+from ticker.settings import Settings
+from ticker.web.app import create_app
 
 TRADE = {"type": "trade", "symbol": "ACME", "price": 10.5, "size": 3, "side": "sell", "ts": 1_700_000_000_000_000}
 QUOTE = {
@@ -142,6 +146,50 @@ async def test_a_body_over_the_limit_is_too_large(server: Live, client: httpx.As
     answer = await client.post("/v1/ticks", content=body, headers={"Content-Type": "application/json"})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/ticks"), ("PATCH", "/v1/sessions/a-session-of-mine-1")])
+async def test_a_body_without_a_length_is_measured_all_the_same(
+    server: Live, client: httpx.AsyncClient, method: str, path: str
+) -> None:
+    async def upload() -> AsyncIterator[bytes]:
+        for _ in range(5 * 16):
+            yield b" " * 65536
+
+    await client.get("/v1/poll?session=a-session-of-mine-1&wait=0")
+    answer = await client.request(method, path, content=upload(), headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/ticks"), ("PUT", "/v1/symbols/A"), ("PATCH", "/v1/sessions/a-session-of-mine-1")],
+)
+async def test_whatever_changes_something_is_kept_from_forms_and_foreign_pages(
+    server: Live, client: httpx.AsyncClient, method: str, path: str
+) -> None:
+    await client.get("/v1/poll?session=a-session-of-mine-1&wait=0")
+    kinds = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
+    forms = [await client.request(method, path, content=b"{}", headers={"Content-Type": kind}) for kind in kinds]
+    origins = ["http://evil.example", "null", "http://localhost:1"]
+    pages = [await client.request(method, path, json={}, headers={"Origin": origin}) for origin in origins]
+
+    assert {answer.status_code for answer in forms} == {415}
+    assert {(answer.status_code, answer.json()["error"]["field"]) for answer in pages} == {(403, "Origin")}
+    assert state(server) == (0, [])
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [("POST", "/v1/ticks", [TRADE]), ("PUT", "/v1/symbols/A", {})])
+@pytest.mark.parametrize(("address", "status"), [("127.0.0.1", 200), ("192.0.2.1", 403)])
+async def test_publishing_works_from_this_machine_only(
+    method: str, path: str, body: object, address: str, status: int
+) -> None:
+    app = create_app(Node(Settings.load({}, {"no_feed": True})))
+
+    answer = await app.test_client().open(path, method=method, json=body, scope_base={"client": (address, 5)})
+
+    assert answer.status_code == status
 
 
 async def test_an_instrument_is_created_and_changed_field_by_field(server: Live, client: httpx.AsyncClient) -> None:

@@ -32,6 +32,7 @@ def create_app(node: Node) -> Quart:
     """Return the app that serves a node."""
     app = Quart("ticker", static_folder=None)
     app.extensions[context.EXTENSION] = node
+    app.config["MAX_CONTENT_LENGTH"] = max(node.settings.publish_limit, node.settings.message_limit)
     app.url_map.merge_slashes = False
     for module in (sse, sockets, poll, publish, rest):
         app.register_blueprint(module.blueprint)

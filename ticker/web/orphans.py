@@ -14,6 +14,7 @@ from typing import Any
 
 from quart import Quart
 from quart.asgi import ASGIHTTPConnection, ASGIWebsocketConnection
+from quart.wrappers import Request
 
 from ticker.core.codes import Close
 
@@ -29,6 +30,10 @@ INBOX_MESSAGES, INBOX_SIZE = 256, 4 * 1024 * 1024
 CLOSE_TIMEOUT = 1.0
 
 
+# Methods whose body nobody reads. Quart would keep it as long as the stream that answers: 16 MiB for one request.
+WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "DELETE")
+
+
 class HTTPConnection(ASGIHTTPConnection):
     """One HTTP request, whose tasks end with it."""
 
@@ -37,6 +42,15 @@ class HTTPConnection(ASGIHTTPConnection):
         request = self._create_request_from_scope(send)
         receiver = asyncio.create_task(self.handle_messages(request, receive), name="http_receiver")
         await _until_one_ends(receiver, asyncio.create_task(self.handle_request(request, send), name="http_handler"))
+
+    async def handle_messages(self, request: Request, receive: Receive) -> None:
+        """Take the request's body, if its method has one, and the news that the client has gone."""
+
+        async def receive_what_is_read() -> Any:
+            event = await receive()
+            return {**event, "body": b""} if request.method in WITHOUT_BODY else event
+
+        await super().handle_messages(request, receive_what_is_read)
 
 
 class WebSocketConnection(ASGIWebsocketConnection):

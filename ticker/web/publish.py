@@ -44,15 +44,16 @@ def check_change(*types: str) -> str:
 
 
 async def body(limit: int) -> bytes:
-    """Return the request's body; Quart stops reading at ``limit`` bytes.
+    """Return the request's body. Of a longer one at most ``MAX_CONTENT_LENGTH`` bytes are kept before it is refused.
 
     Raises:
-        RequestError: it is longer (``too_large``).
+        RequestError: it is longer than ``limit`` bytes (``too_large``).
     """
-    request.max_content_length = limit
-    if (request.content_length or 0) > limit:
-        raise RequestError("too_large", f"a body has at most {limit} bytes")
-    return cast(bytes, await request.get_data(cache=False))
+    if (request.content_length or 0) <= limit:
+        data = cast(bytes, await request.get_data(cache=False))
+        if len(data) <= limit:
+            return data
+    raise RequestError("too_large", f"a body has at most {limit} bytes")
 
 
 async def publish(here: Node, published: Sequence[publishing.Published], place: str = "") -> dict[str, object]:
