@@ -309,6 +309,19 @@ def test_a_pause_during_a_wait_holds_it_and_play_ends_it() -> None:
     assert numbers(poll.look(NOON)) == [2]
 
 
+def test_a_paused_client_keeps_its_cursor_though_the_ring_has_turned_over_into_a_new_epoch() -> None:
+    tape = tape_of(*[quote()] * 5, size=3)
+    client = Client(tape, start=Cursor(EPOCH, 5))
+    client.session.paused = True
+    poll = client.open()
+    assert poll.look(NOON) is None
+    put(tape, *[quote()] * 9, epoch=EPOCH + 1)
+    answer = poll.finish(NOON)
+
+    assert answer is not None
+    assert answer.cursor == "1000-5"
+
+
 @pytest.mark.parametrize("start", [Cursor(EPOCH, 1), Cursor(999, 1), Cursor(EPOCH, 999)])
 def test_a_paused_client_hears_of_a_gap_when_it_plays(start: Cursor) -> None:
     client = Client(tape_of(*[quote()] * 9, size=3), start=start)

@@ -134,6 +134,16 @@ def test_parameters_absent_or_equal_to_the_last_connections_leave_the_state(quer
     assert len(one.steps) == 1
 
 
+def test_a_parameter_that_is_absent_counts_as_said_again() -> None:
+    one = session()
+    one.take_query(Wish(("A",)), default=("*",))
+    one.take_query(Wish(), default=("*",))
+    one.change("subscribe", Wish(("B",)), 7)
+    one.take_query(Wish(("A",)), default=("*",))
+
+    assert one.subscription.symbols == ("A", "B")
+
+
 def test_a_parameter_that_differs_replaces_only_what_it_names() -> None:
     one = session()
     one.take_query(Wish(("A",), ("trade",), "5m", 250), default=("*",))
