@@ -166,9 +166,9 @@ async def test_an_attached_socket_asks_for_the_others_snapshot(server: Live) -> 
 
 async def test_a_place_among_the_four_is_free_again_when_a_socket_leaves(server: Live) -> None:
     query = f"session={SESSION}"
-    async with opened(server, query), opened(server, query), opened(server, query), opened(server) as fifth:
-        async with opened(server) as fourth:
-            await fourth.ask("attach", session=SESSION)
+    async with opened(server, query), opened(server, query), opened(server, query), opened(server) as fourth:
+        await fourth.ask("attach", session=SESSION)
+        async with opened(server) as fifth:
             refused = await fifth.ask("attach", session=SESSION)
             await fourth.ask("detach")
             allowed = await fifth.ask("attach", session=SESSION)
