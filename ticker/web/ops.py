@@ -47,7 +47,8 @@ def change(here: Node, session: Session, op: str, wish: Wish) -> int:
     place = max(newest_place(here.tape, session, here.clock()), reached or 0)
     session.change(op, wish, place, here.settings.subscription_limit)
     wake(here, session)
-    return place
+    # It stands where the change before it does, if that lies ahead.
+    return max(place, session.steps[-1].position) if session.steps else place
 
 
 def effective(here: Node, session: Session, place: int | None = None) -> dict[str, object]:
