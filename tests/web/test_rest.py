@@ -78,10 +78,23 @@ async def test_bars_obey_limit_and_end(server: Live, client: httpx.AsyncClient) 
     assert [bar["ts"] for bar in answer["bars"]] == [end - 3 * SECOND, end - 2 * SECOND, end - SECOND]
 
 
+async def test_the_largest_numbers_make_no_null_in_a_bar(server: Live, client: httpx.AsyncClient) -> None:
+    await client.put("/v1/symbols/B", json={"tick_size": 1e15})
+    largest = {"type": "trade", "symbol": "A", "price": 1e15, "size": 1e15, "ts": 5}
+    quote = {"type": "quote", "symbol": "B", "bid": 1e15, "bid_size": 0, "ask": 1e15, "ask_size": 0, "ts": 5}
+    beyond = {**largest, "size": 1.1e15}
+    answers = [await client.post("/v1/ticks", json=ticks) for ticks in ([largest, largest, quote], [beyond])]
+    bars = [(await client.get(f"/v1/bars/{symbol}")).json()["bars"][0] for symbol in "AB"]
+
+    assert [answer.status_code for answer in answers] == [200, 400]
+    assert [(bar["close"], bar["volume"]) for bar in bars] == [(1e15, 2e15), (1e15, 0)]
+
+
 @pytest.mark.parametrize(
     ("query", "code", "field"),
     [
         ("interval=2m", "bad_request", "interval"),
+        ("interval=", "bad_request", "interval"),
         ("limit=0", "bad_request", "limit"),
         ("limit=5001", "bad_request", "limit"),
         ("end=-1", "bad_request", "end"),

@@ -19,6 +19,9 @@ from ticker.core.tick import SYMBOL, Instrument, Quote, Side, Tick, Trade
 # future would end them all.
 FUTURE = 60_000_000
 
+# The largest price or size: with more, sums and means of them would be infinite, which JSON can't say.
+LARGEST = 1e15
+
 
 class _Quote(msgspec.Struct, frozen=True, tag_field="type", tag="quote"):
     symbol: str
@@ -151,10 +154,10 @@ def check_instrument(instrument: Instrument) -> None:
         raise BadSymbols("a symbol is up to 32 of A-Z 0-9 . _ / -, a letter or digit first", "symbol")
     for field in ("tick_size", "lot_size"):
         value = getattr(instrument, field)
-        if not (isfinite(value) and value > 0):
-            raise BadRequest(f"{field} is a number above 0", field)
-    if instrument.reference is not None and not isfinite(instrument.reference):
-        raise BadRequest("reference is a finite number or null", "reference")
+        if not 0 < value <= LARGEST:
+            raise BadRequest(f"{field} is a number above 0 and at most {LARGEST:g}", field)
+    if instrument.reference is not None and not abs(instrument.reference) <= LARGEST:
+        raise BadRequest(f"reference is null or a number of at most {LARGEST:g}", "reference")
     for field in ("name", "sector", "currency"):
         text: str = getattr(instrument, field)
         if len(text) > 200 or not text.isprintable():
@@ -162,8 +165,8 @@ def check_instrument(instrument: Instrument) -> None:
 
 
 def _check_price(price: float, grid: float, field: str) -> None:
-    if not (isfinite(price) and price > 0):
-        raise BadRequest("a price is a finite number above 0", field)
+    if not 0 < price <= LARGEST:
+        raise BadRequest(f"a price is a number above 0 and at most {LARGEST:g}", field)
     steps = price / grid
     # A double can hold the price and not the number of its steps.
     if not isfinite(steps) or round(round(steps) * grid, _decimals(grid)) != price:
@@ -171,8 +174,8 @@ def _check_price(price: float, grid: float, field: str) -> None:
 
 
 def _check_size(size: float, field: str) -> None:
-    if not (isfinite(size) and size >= 0):
-        raise BadRequest("a size is a finite number of at least 0", field)
+    if not 0 <= size <= LARGEST:
+        raise BadRequest(f"a size is a number from 0 to {LARGEST:g}", field)
 
 
 @lru_cache(maxsize=256)
