@@ -12,7 +12,10 @@ from websockets.exceptions import InvalidStatus
 
 from tests.support.live import Live, live
 from tests.support.streams import streaming
+from ticker.node import Node
+from ticker.settings import Settings
 from ticker.web import rest
+from ticker.web.app import create_app
 
 
 @pytest.fixture
@@ -38,6 +41,14 @@ async def test_names_that_were_set_are_served(named: Live) -> None:
     async with httpx.AsyncClient(base_url=named.url) as client:
         for host, status in (("market.example.com", 200), ("other.example.com:8443", 200), ("third.example.com", 421)):
             assert (await client.get("/healthz", headers={"Host": host})).status_code == status
+
+
+@pytest.mark.parametrize(("hosts", "status"), [("", 200), ("Market.Example.com", 421)])
+async def test_elsewhere_than_on_loopback_any_name_will_do_unless_some_are_set(hosts: str, status: int) -> None:
+    app = create_app(Node(Settings.load({}, {"no_feed": True, "host": "0.0.0.0", "hosts": hosts})))
+
+    for host, expected in (("localhost", status), ("market.example.com:80", 200)):
+        assert (await app.test_client().get("/healthz", headers={"Host": host})).status_code == expected
 
 
 async def test_a_bug_is_an_answer_without_its_details(
@@ -177,7 +188,7 @@ async def test_a_body_that_nobody_reads_is_not_kept(server: Live) -> None:
     async with httpx.AsyncClient(base_url=server.url) as client, streaming(server):
         request = asyncio.create_task(client.request("GET", "/v1/stream", content=upload()))
         await sent.wait()
-        kept = sum(len(body._data) for body in gc.get_objects() if isinstance(body, Body))
+        kept = sum(len(body._data) for body in gc.get_objects() if type(body) is Body)
         request.cancel()
         await asyncio.gather(request, return_exceptions=True)
 

@@ -17,6 +17,7 @@ from tests.support.sockets import JSON, MSGPACK, Socket, opened
 from tests.support.streams import streaming
 from tests.support.websocket import UPGRADE, WebSocketClient
 from ticker.core.tick import Instrument, Quote, Trade
+from ticker.web import ops
 
 SESSION = "a-session-of-mine-1"
 
@@ -149,6 +150,31 @@ async def test_an_unknown_session_is_made_and_waits_for_its_stream(server: Live,
 
     assert (made["symbols"], state["symbols"], state["connected"]) == ([], ["NVDA"], False)
     assert hello.data["symbols"] == ["NVDA"]
+
+
+async def test_attaching_to_where_it_is_changes_nothing(server: Live) -> None:
+    async with opened(server, f"session={SESSION}&symbols=A") as socket:
+        for _ in range(10):
+            assert (await socket.ask("attach", session=SESSION))["symbols"] == ["A"]
+        for _ in range(10):
+            assert (await socket.ask("attach", session=SESSION[::-1]))["symbols"] == []
+        assert (await socket.ask("attach", session=SESSION))["symbols"] == ["A"]
+        # Its own control connection only; the other session has none left.
+        assert server.node.sessions.statistics() == {"sessions": 2, "idle": 1, "limit": 20_000}
+
+
+async def test_a_bug_is_logged_and_closes_the_socket(server: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr(ops, "snapshot", fail)
+    async with opened(server) as socket:
+        await socket.send({"op": "snapshot"})
+        code = await socket.closed()
+
+    assert (code, "secret" in (socket.connection.close_reason or "")) == (1011, False)
+    assert any("socket_failed" in line for line in server.served.complaints)
+    server.served.complaints.clear()
 
 
 async def test_an_attached_socket_asks_for_the_others_snapshot(server: Live) -> None:

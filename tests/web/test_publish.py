@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.live import Live
+from tests.support.live import Live, live
 from ticker.core.codes import BadRequest
 from ticker.core.publishing import decode_array, decode_lines
 from ticker.core.tick import Instrument
@@ -200,6 +200,18 @@ async def test_an_instrument_is_created_and_changed_field_by_field(server: Live,
     assert changed.json() == {**created.json(), "name": "Newer"}
     assert server.node.tape.instruments["NEW/USD"] == Instrument("NEW/USD", "Newer", tick_size=0.5)
     assert (await client.post("/v1/ticks", json=[{**TRADE, "symbol": "NEW/USD", "price": 10.25}])).status_code == 400
+
+
+async def test_a_market_has_so_many_symbols_and_no_more() -> None:
+    async with live(max_symbols=2) as server, httpx.AsyncClient(base_url=server.url) as client:
+        assert (await client.put("/v1/symbols/A", json={})).status_code == 200
+        too_many = [{**TRADE, "symbol": symbol} for symbol in ("A", "B", "C")]
+        answers = [await client.post("/v1/ticks", json=too_many), await client.post("/v1/ticks", json=too_many[:2])]
+        answers += [await client.put("/v1/symbols/C", json={}), await client.put("/v1/symbols/B", json={})]
+
+        assert [answer.status_code for answer in answers] == [400, 200, 400, 200]
+        assert {answer.json()["error"]["code"] for answer in answers[::2]} == {"bad_symbols"}
+        assert state(server) == (2, ["A", "B"])
 
 
 @pytest.mark.parametrize(
