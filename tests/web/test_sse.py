@@ -6,7 +6,9 @@ import time
 import httpx
 import pytest
 
+from tests.support.fake_clock import FakeClock
 from tests.support.live import Live, live
+from tests.support.serving import eventually
 from tests.support.streams import streaming
 from ticker.bus import MemoryBus
 from ticker.core.tick import Quote, Trade
@@ -116,6 +118,62 @@ async def test_only_retry_goes_out_while_a_future_cursor_is_waited_for(server: L
         await server.publish_numbered(2, first=4)
 
         assert (await early).data["resumed"] is True
+
+
+async def test_a_future_cursor_is_waited_for_two_seconds_and_no_longer() -> None:
+    clock = FakeClock()
+    async with live(clock=clock) as server:
+        first, last = await server.publish_numbered(3)
+        async with streaming(server, f"cursor={first.epoch}-9") as reader:
+            await reader.next()
+            early = asyncio.create_task(reader.next())
+            clock.now += 1_999_999
+            flushes = server.node.fanout.flushes
+            await eventually(lambda: server.node.fanout.flushes > flushes + 1)
+            assert not early.done()
+            clock.now += 1
+
+            hello, gap = await early, await reader.next()
+            snapshot = await reader.next()
+
+    assert (hello.data["follows"], hello.data["resumed"], hello.id) == ("gap", False, "")
+    assert gap.data == {"from": None, "to": str(last), "lost": None, "reason": "future"}
+    assert (snapshot.name, snapshot.id) == ("snapshot", str(last))
+
+
+async def test_a_cursor_of_an_epoch_to_come_is_not_waited_for() -> None:
+    clock = FakeClock()
+    async with live(clock=clock) as server, streaming(server, "cursor=9007199254740991-1") as reader:
+        assert (await reader.event("gap")).data["reason"] == "future"
+
+
+async def test_clients_are_told_to_come_back_at_different_times(server: Live) -> None:
+    waits = set()
+    for _ in range(10):
+        async with streaming(server) as reader:
+            waits.add((await reader.next()).lines[0])
+
+    assert len(waits) > 5
+
+
+async def test_a_stream_is_logged_when_it_opens_and_when_it_closes(
+    server: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "ticker")
+    first, _ = await server.publish_numbered(10)
+    async with streaming(server, f"session={SESSION}&cursor={first}") as reader:
+        await reader.event("heartbeat")
+    await eventually(lambda: len(server.node.fanout) == 0)
+
+    opened, closed = [record for record in caplog.records if record.name == "ticker.web.sse"]
+    facts = vars(closed)["facts"]
+    assert (opened.message, vars(opened)["facts"]) == (
+        "stream_opened",
+        {"client": "127.0.0.1", "session": SESSION, "http": "1.1"},
+    )
+    assert closed.message == "stream_closed"
+    assert facts.pop("seconds") >= 0
+    assert facts == {"client": "127.0.0.1", "session": SESSION, "reason": "disconnected", "sent": 9, "gaps": 0}
 
 
 async def test_bars_close_before_the_tick_that_closes_them(server: Live) -> None:

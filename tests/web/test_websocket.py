@@ -241,6 +241,37 @@ async def test_a_newer_stream_of_the_session_replaces_it(server: Live) -> None:
         assert await older.closed() == 4509
 
 
+async def test_a_stream_has_a_lifetime_and_its_socket_with_it() -> None:
+    async with live(stream_lifetime=1) as server, opened(server, "symbols=*") as socket:
+        await socket.ask("stream")
+        bye = await socket.event("bye")
+
+        assert (bye["reason"], bye["reconnect"], await socket.closed()) == ("lifetime", True, 1001)
+
+
+async def test_a_socket_is_logged_when_it_opens_and_when_it_closes(
+    server: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "ticker")
+    await server.publish_numbered(10)
+    async with opened(server, f"session={SESSION}&symbols=*") as socket:
+        await socket.ask("auth", token="a secret")
+        await socket.ask("stream", cursor="earliest")
+        await socket.event("heartbeat")
+    async with opened(server, f"session={SESSION}") as socket:
+        for _ in range(10):
+            await socket.send([])
+        await socket.closed()
+    await eventually(lambda: not server.node.sockets)
+
+    records = [record for record in caplog.records if record.name == "ticker.web.websocket"]
+    assert [record.message for record in records] == ["socket_opened", "socket_closed"] * 2
+    first, second = (vars(record)["facts"] for record in records[1::2])
+    assert (first["reason"], first["sent"], first["gaps"]) == ("disconnected", 10, 0)
+    assert (second["reason"], second["sent"]) == ("bad_message", 0)
+    assert "secret" not in caplog.text
+
+
 @pytest.mark.parametrize("streams", [True, False])
 async def test_says_bye_at_a_drain(server: Live, streams: bool) -> None:
     async with opened(server, "symbols=*") as socket:
