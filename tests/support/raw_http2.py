@@ -43,7 +43,11 @@ class RawHttp2:
         )
         client.h2.initiate_connection()
         client.flush()
-        await client.until(lambda: client.h2.remote_settings.enable_connect_protocol)
+        try:
+            await client.until(lambda: client.h2.remote_settings.enable_connect_protocol)
+        except BaseException:
+            client.writer.close()
+            raise
         return client
 
     def request(
