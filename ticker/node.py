@@ -8,16 +8,16 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random, SystemRandom
-from typing import Protocol
+from typing import Protocol, cast
 
 from ticker import __version__
 from ticker.bus import Bus, MemoryBus
 from ticker.core.bars import Bars
 from ticker.core.codes import Refused
 from ticker.core.publishing import Rules
-from ticker.core.session import Sessions
+from ticker.core.session import Session, Sessions
 from ticker.core.stream import Ending, Terms
-from ticker.fanout import Fanout
+from ticker.fanout import Fanout, Member, PollMember, StreamMember
 from ticker.feeding import Feeding
 from ticker.market import Clock, Market
 from ticker.metrics import Facts, Metrics
@@ -133,6 +133,13 @@ class Node:
             ready=self.ready,
             draining=self.draining,
         )
+
+    def take(self, session: Session, member: StreamMember | PollMember) -> None:
+        """Make a member the data connection of a session; an older one ends at once."""
+        older = session.data
+        self.sessions.take(session, member, self.clock())
+        if older is not None:
+            self.fanout.wake(cast(Member, older))
 
     def refuse(self) -> None:
         """Raise Refused while nothing new may begin."""

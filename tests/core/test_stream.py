@@ -957,3 +957,20 @@ def test_a_change_at_the_newest_place_is_met_after_the_replay_and_its_heartbeat_
 
     assert (events[0]["replay"], numbers(events)) == (1, [1])
     assert kinds(events) == ["hello", "quote", "subscription", "snapshot", "heartbeat"]
+
+
+def test_a_change_made_while_a_place_that_is_gone_is_paused_is_told_on_play() -> None:
+    tape = tape_of(*(quote("A", bid) for bid in range(1, 31)), size=10)
+    session = make_session()
+    session.change("set", Wish(symbols=("A",)), 1)
+    session.paused = True
+    stream = make_stream(tape, session, place(5))
+    [hello] = pull_all(stream, NOON)
+    session.change("subscribe", Wish(symbols=("B",)), 30)
+    session.paused = False
+
+    events = pull_all(stream, NOON)
+
+    assert hello["symbols"] == ["A"]
+    assert kinds(events) == ["gap", "snapshot", "subscription"]
+    assert events[-1]["symbols"] == ["A", "B"]

@@ -122,6 +122,8 @@ class Stream(Follower):
         self._greeted = True
         if isinstance(found, int):
             return self._greet_at(found, now)
+        # What was changed before now is in force; what is changed from now on is told.
+        self._met = self.session.serial
         if self.session.paused and found != "unknown":
             self._unserved = found
             return [self._hello(now, None, False)]
@@ -219,7 +221,7 @@ class Stream(Follower):
     def _lose(self, reason: Reason, now: int) -> list[Message]:
         """Say what is lost, and go on at the newest place with a snapshot."""
         gap, to = self.gap(reason, now)
-        steps = self.pending() if self.position is not None else []
+        steps = self.pending()
         self.gaps += 1
         self._replay_end = None
         self.begin(to, resumed=False)

@@ -162,7 +162,7 @@ class Control:
         )
         self.member = member = StreamMember(stream, self._pump, ended=lambda: self._ended(stream))
         self._pump.on_ready = lambda: here.fanout.wake(member) if member.behind else None
-        here.sessions.take(session, member, now)
+        here.take(session, member)
         here.fanout.join(member)
 
     def _stop_stream(self) -> None:

@@ -69,7 +69,7 @@ async def _ask(codec: Codec, wait: float) -> Answer:
     asked = Poll(here.tape, session, codec, query.start, limit, now)
     answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
     member = PollMember(asked, answered)
-    here.sessions.take(session, member, now)
+    here.take(session, member)
     here.clients["poll"] += 1
     try:
         return await _answer(here, asked, member, answered, wait)

@@ -109,7 +109,7 @@ class EventBody(ResponseBody):
         )
         self._member = member = StreamMember(stream, self._pump, ended=self._pump.close)
         self._pump.on_ready = lambda: here.fanout.wake(member) if member.behind else None
-        here.sessions.take(session, member, now)
+        here.take(session, member)
         here.fanout.join(member)
         log.info("stream_opened", client=self._principal, session=session.id, http=self._carrier.http_version)
 
