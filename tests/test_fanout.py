@@ -20,7 +20,7 @@ from ticker.core.session import Session, Wish
 from ticker.core.stream import Ending, Stream, Terms
 from ticker.core.view import STRIDE
 from ticker.core.wire import JSON, Message
-from ticker.fanout import CHECK_INTERVAL, Fanout, PollMember, StreamMember
+from ticker.fanout import CHECK_INTERVAL, SLICE, Fanout, PollMember, StreamMember
 from ticker.market import Market
 
 INTERVAL = 0.01
@@ -237,6 +237,24 @@ async def test_one_who_always_has_more_does_not_keep_the_loop_from_others() -> N
             await asyncio.sleep(0)
 
         assert 10 < len(greedy.times) < 100
+
+
+@on_virtual_clock
+async def test_nobody_waits_for_a_herd_that_replays() -> None:
+    async with running() as (market, fanout):
+        bystander = Clocked()
+        fanout.join(bystander)
+        herd = [Clocked(more=10**6, cost=0.001) for _ in range(100)]
+        for member in herd:
+            fanout.join(member)
+        await asyncio.sleep(0)
+        for _ in range(200):
+            await market.publish([quote()])
+            await asyncio.sleep(0)
+
+        # A slice of the herd, and a flush of those who are not waiting for their turn.
+        assert max(after - before for before, after in pairwise(bystander.times)) <= 3 * SLICE
+        assert len({len(member.times) for member in herd}) <= 2, "all of the herd come on at the same pace"
 
 
 @on_virtual_clock

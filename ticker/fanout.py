@@ -218,9 +218,9 @@ class Fanout:
         loop = asyncio.get_running_loop()
         next_flush = next_check = loop.time()
         while True:
-            now = loop.time()
             if self._woken:
-                await self._flush_woken()
+                self._flush_woken()
+            now = loop.time()
             if now >= next_check or (self._moved and now >= next_flush):
                 await self._flush_all()
                 taken = loop.time() - now
@@ -249,13 +249,22 @@ class Fanout:
                 await self._wake.wait()
 
     async def _flush_all(self) -> None:
+        # Those who were woken, hundreds when a herd comes back, get their turns by themselves: nobody waits for them.
         self._moved = False
-        self._woken.clear()
-        await self._flush(list(self._members))
+        await self._flush([member for member in self._members if member not in self._woken])
 
-    async def _flush_woken(self) -> None:
-        members, self._woken = list(self._woken), {}
-        await self._flush(members)
+    def _flush_woken(self) -> None:
+        """Give those who were woken a turn, as many as fit into a slice of time; the others come next time."""
+        loop = asyncio.get_running_loop()
+        end, now = loop.time() + SLICE, self._market.clock()
+        for member in list(self._woken):
+            if member not in self._woken:  # another one's end was its own
+                continue
+            del self._woken[member]
+            if self._flush_one(member, now):
+                self.wake(member)
+            if loop.time() >= end:
+                return
 
     async def _flush(self, members: list[Member]) -> None:
         """Give each member a turn, and those that have more to read another one later."""

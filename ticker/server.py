@@ -23,7 +23,7 @@ from hypercorn.utils import LifespanTimeoutError
 
 from ticker.certificate import development_certificate, state_folder
 from ticker.core.codes import StartError
-from ticker.hypercorn_remedies import Peer, make_config
+from ticker.hypercorn_remedies import Door, Peer, make_config
 from ticker.log import get_logger
 from ticker.settings import Settings
 
@@ -127,6 +127,7 @@ class Server:
         # What the app's lifespan left for its requests.
         self._state: dict[str, Any] = {}
         self._listeners: list[asyncio.Server] = []
+        self._door = Door(asyncio.get_running_loop())
         # The connections that are open; as many as the limit of file descriptors lets.
         self._peers: set[Peer] = set()
 
@@ -165,7 +166,7 @@ class Server:
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Peer:
         loop = asyncio.get_running_loop()
-        peer = Peer(self._app, loop, self._config, self._context, self._state, reader, writer)
+        peer = Peer(self._door, self._app, loop, self._config, self._context, self._state, reader, writer)
         self._peers.add(peer)
         peer.task.add_done_callback(lambda _: self._peers.discard(peer))
         return peer

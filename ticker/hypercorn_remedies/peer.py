@@ -13,6 +13,7 @@ from hypercorn.protocol.h11 import H2ProtocolAssumedError
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr
 
+from ticker.hypercorn_remedies.door import Door
 from ticker.hypercorn_remedies.http1 import Http1
 from ticker.hypercorn_remedies.http2 import Http2
 from ticker.hypercorn_remedies.tasks import Tasks
@@ -71,8 +72,9 @@ class Peer(TCPServer):
 
     protocol: Protocol
 
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, door: Door, *args: Any) -> None:
         super().__init__(*args)
+        self._door = door
         # The task that serves it, and the timer that will cancel it.
         self.task = self.loop.create_task(self.run(), name="connection")
         self._end: asyncio.TimerHandle | None = None
@@ -175,11 +177,15 @@ class Peer(TCPServer):
         self._end_within(LINGER)
 
     async def _read_data(self) -> None:
+        is_new = True
         while not self.reader.at_eof():
             try:
                 data = await self.reader.read(MAX_RECV)
             except OSError:
                 break
+            if is_new:
+                await self._door.enter()
+                is_new = False
             if not self._is_closing:
                 await self.protocol.handle(RawData(data))
         await self.protocol.handle(Closed())
