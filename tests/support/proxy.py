@@ -61,7 +61,8 @@ class Proxy:
         # How many connections were accepted, and how many were cut.
         self.accepted = 0
         self.cut = 0
-        self._target = target
+        # The port in front of which it stands; new connections go to it.
+        self.target = target
         self._links: dict[_Link, None] = {}
         self._blocked: dict[str, Block] = {}
         # Set while bytes flow.
@@ -112,7 +113,7 @@ class Proxy:
         """Serve one connection until it is cut, or both directions have ended."""
         self.accepted += 1
         try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
             _abort(writer, "rst")
             return
