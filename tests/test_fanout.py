@@ -97,7 +97,7 @@ class Bug(Clocked):
 async def running(ring_size: int = 100) -> AsyncIterator[tuple[Market, Fanout]]:
     """Run the fan-out of an empty market."""
     market = Market(MemoryBus(clock), clock, ring_size)
-    fanout = Fanout(market, INTERVAL)
+    fanout = Fanout(market, INTERVAL, asyncio.get_running_loop().time)
     task = asyncio.create_task(fanout.run())
     try:
         yield market, fanout
