@@ -8,7 +8,7 @@ LOCK := .venv/bin/uv pip compile --quiet --system-certs --universal --generate-h
 	--no-annotate --no-header pyproject.toml
 
 .DELETE_ON_ERROR:
-.PHONY: help run test deps lint js bench lock clean
+.PHONY: help run test deps lint js bench mutants lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -41,6 +41,9 @@ bench: .venv/.dev ## measure speed and memory
 		module=$${script%.py}; \
 		$(PYTHON) -m $$(echo $$module | tr / .) $(ARGS) || exit; \
 	done
+
+mutants: .venv/.dev ## plant faults one at a time and show which replay test catches each
+	@$(PYTHON) -m tests.replay.mutants
 
 lock: .venv/.dev ## pin the newest versions that pyproject.toml and package.json allow
 	$(LOCK) --upgrade --output-file requirements.txt

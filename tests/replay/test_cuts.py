@@ -24,6 +24,7 @@ MATCHING = {
     "B*": ("BTC-USD",),
     "*S*,NVDA": ("MSFT", "BTC-USD", "EUR/USD", "NVDA"),
 }
+NAMES = [*TRANSPORTS, "by turns"]
 # Enough for a last tick of every symbol.
 LAST_BURST = 70
 
@@ -102,7 +103,7 @@ def check(survivors: list[Survivor], flood: Flood) -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("transports", [(name,) for name in TRANSPORTS] + [tuple(TRANSPORTS)], ids=" ".join)
+@pytest.mark.parametrize("transports", [(name,) for name in TRANSPORTS] + [tuple(TRANSPORTS)], ids=NAMES)
 def test_cuts_at_any_byte(loop: str, transports: tuple[str, ...]) -> None:
     """Cut 200 connections; where there are several transports each client changes it at every cut."""
 

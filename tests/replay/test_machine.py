@@ -42,7 +42,7 @@ STREAMS: dict[str, tuple[Codec, bool]] = {
     "msgpack": (MSGPACK, False),
     "msgpack batch": (MSGPACK, True),
 }
-CLIENTS = 3
+CLIENTS = 2
 
 # A second less than an exact minute, so that windows of conflation close in the middle of an example.
 NOW = 1_800_000_059_000_000
@@ -50,10 +50,19 @@ NOW = 1_800_000_059_000_000
 Draws = list[tuple[str, bool]]
 """Ticks to publish: their symbols, and which are trades."""
 
-draws: st.SearchStrategy[Draws] = st.lists(st.tuples(st.sampled_from(SYMBOLS), st.booleans()), min_size=1, max_size=6)
+draws: st.SearchStrategy[Draws] = st.lists(st.tuples(st.sampled_from(SYMBOLS), st.booleans()), min_size=1, max_size=12)
 names = st.lists(st.sampled_from([*SYMBOLS, "NEW", "A*", "*C", "*"]), min_size=1, max_size=3, unique=True).map(tuple)
 kinds = st.sampled_from([("quote", "trade"), ("quote",), ("trade",)])
+# Few that are likely, so that clients often share what is made for a filter.
+queries: st.SearchStrategy[Wanted | str | None] = st.one_of(
+    st.none(),
+    st.just("same"),
+    st.sampled_from([Wanted(("AB",), ("quote", "trade")), Wanted(("*",), ("trade",))]),
+    st.builds(Wanted, names, kinds),
+)
 clients = st.integers(0, CLIENTS - 1)
+# What resets much happens seldom: for 0 alone.
+chances = st.sampled_from([1, 2, 3, 0])
 
 
 class Carrier:
@@ -174,7 +183,7 @@ def ordered(types: set[str]) -> tuple[str, ...]:
 
 
 class Machine(RuleBasedStateMachine):
-    """Everything that may happen between a market and three clients."""
+    """Everything that may happen between a market and two clients."""
 
     @initialize(size=st.integers(4, 40), stride=st.sampled_from([3, 8, 512]))
     def begin(self, size: int, stride: int) -> None:
@@ -222,9 +231,11 @@ class Machine(RuleBasedStateMachine):
         if self.history.epochs[-1][1] < self.history.newest:
             self.history.pass_on(self.history.epochs[-1][0] + 1)
 
-    @rule(keeps=st.booleans())
-    def restart(self, keeps: bool) -> None:
+    @rule(keeps=st.booleans(), chance=chances)
+    def restart(self, keeps: bool, chance: int) -> None:
         """Start another server: on the same history, as behind one bus, or an embedded one that knows nothing."""
+        if chance:
+            return
         if not keeps:
             self.history.restart(self.history.epochs[-1][0] + 1000)
             self.batches.clear()
@@ -240,14 +251,23 @@ class Machine(RuleBasedStateMachine):
         number=clients,
         transport=st.sampled_from([*STREAMS]),
         start=st.sampled_from(["own", "own", "own", "none", "earliest", "latest"]),
-        query=st.one_of(st.none(), st.just("same"), st.builds(Wanted, names, kinds)),
+        query=queries,
         conflate=st.sampled_from([None, None, 0, 20, 1000]),
+        chance=chances,
     )
     def connect(
-        self, number: int, transport: str, start: str, query: Wanted | str | None, conflate: int | None
+        self,
+        number: int,
+        transport: str,
+        start: str,
+        query: Wanted | str | None,
+        conflate: int | None,
+        chance: int = 0,
     ) -> None:
-        """Open a stream, on any transport, also where one is open: it takes the session over."""
+        """Open a stream, on any transport, now and then where one is open: it takes the session over."""
         client = self.clients[number]
+        if client.stream is not None and chance:
+            return
         session = self.open(client, query, conflate)
         older, cursor = client.stream, self.start_of(client, start)
         codec, batched = STREAMS[transport]
@@ -314,6 +334,24 @@ class Machine(RuleBasedStateMachine):
         client.flight.extend(events)
         return bool(messages)
 
+    @rule(draws=draws, counts=st.tuples(*[st.integers(0, 30)] * CLIENTS))
+    def flow(self, draws: Draws, counts: tuple[int, ...]) -> None:
+        """Publish, let the server write all that is due, and let some of it arrive."""
+        self.publish(draws)
+        for number, client in enumerate(self.clients):
+            while client.stream and self.pull_from(client.stream, client):
+                pass
+            self.deliver(number, counts[number])
+
+    @rule(draws=draws, number=clients, transport=st.sampled_from([*STREAMS]), count=st.integers(0, 9))
+    def cut(self, draws: Draws, number: int, transport: str, count: int) -> None:
+        """Cut a stream with a part of what was sent under way, and let its client come back with its cursor."""
+        self.flow(draws, (0,) * CLIENTS)
+        self.deliver(number, count)
+        self.lose(number)
+        self.publish(draws)
+        self.connect(number, transport, "own", None, None)
+
     @rule(number=clients, count=st.integers(1, 30))
     def deliver(self, number: int, count: int) -> None:
         """Let so many events arrive."""
@@ -331,11 +369,11 @@ class Machine(RuleBasedStateMachine):
                 self.node.sessions.leave(session, session.data, self.now)
             client.drop()
 
-    @rule(number=clients, reason=st.sampled_from(["shutdown", "expired", "lifetime"]))
-    def end(self, number: int, reason: Ending) -> None:
+    @rule(number=clients, reason=st.sampled_from(["shutdown", "expired", "lifetime"]), chance=chances)
+    def end(self, number: int, reason: Ending, chance: int) -> None:
         """Let the server end the stream: `bye`."""
         client = self.clients[number]
-        if client.stream is not None:
+        if client.stream is not None and not chance:
             client.stream.stream.end(reason)
             self.pull_from(client.stream, client)
             assert client.stream.model.ended
@@ -357,7 +395,8 @@ class Machine(RuleBasedStateMachine):
     ) -> None:
         """Ask, let the market move if the answer is not at once, and let the answer arrive or not."""
         client = self.clients[number]
-        self.lose(number)
+        if client.stream is not None:
+            return
         session = self.open(client, None, conflate)
         promised, client.promised = client.promised, False
         poll = Poll(self.node.tape, session, codec, parse(client.cursor), limit, self.now)
@@ -417,13 +456,13 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.patch.undo()
 
-    @rule(number=clients)
-    def settle(self, number: int) -> None:
+    @rule(number=clients, transport=st.sampled_from([*STREAMS]))
+    def settle(self, number: int, transport: str) -> None:
         """Let a client come back and get everything."""
         client = self.clients[number]
         self.pause_or_play(number, commands.Play())
         if client.stream is None:
-            self.connect(number, "sse", "own", None, None)
+            self.connect(number, transport, "own", None, None)
         assert client.stream is not None
         while self.pull_from(client.stream, client):
             pass
@@ -434,8 +473,8 @@ def test_clients_get_exactly_what_they_are_owed() -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=1000,
-            stateful_step_count=40,
+            max_examples=1200,
+            stateful_step_count=50,
             deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
@@ -492,3 +531,30 @@ def test_an_ack_names_the_place_of_the_change_also_behind_an_open_window() -> No
     driven.change(0, "subscribe", ("AC",), None)
 
     assert [step.place for step in driven.clients[0].model.steps] == [1, 1]
+
+
+def test_clients_at_different_places_get_batches_from_where_each_stands() -> None:
+    driven = machine()
+    quiet = Wanted(("AB",), ("quote",))
+    driven.connect(0, "sse batch", "none", quiet, None)
+    driven.publish([("AC", False)])
+    driven.pull(0, 1)
+    driven.connect(1, "sse batch", "latest", quiet, None)
+    driven.publish([("AB", False)])
+    for number in (1, 0):
+        driven.pull(number, 1)
+
+    begins = [client.flight[-1].data["from"] for client in driven.clients]
+    assert [driven.history.place(begin) for begin in begins] == [0, 1]
+
+
+def test_the_cursor_of_a_poll_that_promises_more_is_its_last_ticks() -> None:
+    driven = machine()
+    driven.poll(0, JSON, 1, True, None, None)
+    driven.publish([("AB", False), ("AC", False)])
+    driven.change(0, "set", ("AB",), None)
+    driven.change(0, "subscribe", ("NEW",), None)
+    driven.poll(0, JSON, 1000, True, None, None)
+
+    assert driven.clients[0].promised
+    assert driven.history.place(str(driven.clients[0].cursor)) == 1
