@@ -473,7 +473,7 @@ def test_clients_get_exactly_what_they_are_owed() -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=1200,
+            max_examples=700,
             stateful_step_count=50,
             deadline=None,
             derandomize=True,
@@ -482,10 +482,10 @@ def test_clients_get_exactly_what_they_are_owed() -> None:
     )
 
 
-def machine() -> Machine:
+def machine(size: int = 40) -> Machine:
     """Return a machine to be driven by hand: what the server sends is checked all the same."""
     driven = Machine()
-    driven.begin(size=40, stride=512)
+    driven.begin(size=size, stride=512)
     return driven
 
 
@@ -558,3 +558,14 @@ def test_the_cursor_of_a_poll_that_promises_more_is_its_last_ticks() -> None:
 
     assert driven.clients[0].promised
     assert driven.history.place(str(driven.clients[0].cursor)) == 1
+
+
+def test_the_gap_of_a_poll_that_waited_begins_after_the_clients_own_cursor() -> None:
+    driven = machine(size=4)
+    driven.connect(0, "sse", "none", Wanted(("AB",), ("quote",)), None)
+    driven.deliver(0, 2)
+    driven.lose(0)
+    driven.publish([("AC", False)] * 2)
+    driven.poll(0, JSON, 1000, True, None, [("AB", False)] * 7)
+
+    assert driven.clients[0].cursor == f"{NOW // 1000}-9"

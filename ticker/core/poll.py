@@ -90,7 +90,6 @@ class Poll(Follower):
             self._offer_again(self.pending())
         if items or more or (self._snapshot and not self._offered):
             return self._answer(items, more)
-        self.known = self.tape.ring.cursor(self.position)
         return None
 
     def _collect(self, position: int, newest: int) -> tuple[list[Entry | ClosedBar], bool]:
