@@ -469,6 +469,7 @@ class Machine(RuleBasedStateMachine):
         self.deliver(number, len(client.flight))
 
 
+@pytest.mark.timeout(400)  # 14 s undisturbed, several times that with coverage on a busy machine
 def test_clients_get_exactly_what_they_are_owed() -> None:
     run_state_machine_as_test(
         Machine,

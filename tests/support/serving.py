@@ -109,7 +109,7 @@ def trusting() -> ssl.SSLContext:
     return context
 
 
-async def eventually(check: Callable[[], object], seconds: float = 2) -> None:
+async def eventually(check: Callable[[], object], seconds: float = 10) -> None:
     """Wait until a check holds; fails when it does not within a time."""
     async with asyncio.timeout(seconds):
         while not check():  # noqa: ASYNC110 (what is looked at, such as the loop's tasks, has no event)
