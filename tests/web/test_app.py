@@ -193,3 +193,10 @@ async def test_a_body_that_nobody_reads_is_not_kept(server: Live) -> None:
         await asyncio.gather(request, return_exceptions=True)
 
     assert kept == 0
+
+
+async def test_what_is_not_there_is_not_found_by_any_method(client: httpx.AsyncClient) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        answer = await client.request(method, "/v1/nothing")
+
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from quart import Blueprint, Response, request
 
 import ticker
-from ticker.core.codes import RequestError
 
 # Beside the package, in a checkout and when installed; not searched for by name, since the folder that the server was
 # started in may have a `frontend` of its own.
@@ -60,19 +59,16 @@ def _load(file: Path) -> Page:
 def make_blueprint() -> Blueprint:
     """Return the routes of the pages as they are now on disk."""
     blueprint = Blueprint("pages", __name__)
-    pages = load_pages()
 
-    @blueprint.get("/", defaults={"name": ""})
-    @blueprint.get("/<path:name>")
-    async def page(name: str) -> Response:
+    async def answer(found: Page) -> Response:
         """Answer with a file of the frontend."""
-        found = pages.get(name)
-        if found is None:
-            raise RequestError("not_found", "there is nothing at this path")
         if found.headers["ETag"] == request.headers.get("If-None-Match"):
             return Response("", 304, found.headers)
         if request.accept_encodings["gzip"]:
             return Response(found.compressed, headers={**found.headers, "Content-Encoding": "gzip"})
         return Response(found.plain, headers=found.headers)
 
+    for name, page in load_pages().items():
+        # An endpoint's name may not hold a dot, which stands for a blueprint's.
+        blueprint.add_url_rule(f"/{name}", name.replace(".", " ") or "index", answer, defaults={"found": page})
     return blueprint
