@@ -46,14 +46,18 @@ class Tape:
 
     def define(self, instruments: Iterable[Instrument]) -> None:
         """Learn of instruments, or that they have changed. One without a reference price keeps the one it had."""
+        regrouped = False
         for instrument in instruments:
             old = self.instruments.get(instrument.symbol)
+            # Of all that is known only the sector decides what matches.
+            regrouped |= instrument.sector != (old.sector if old is not None else "")
             if instrument.reference is None and old is not None:
                 instrument = msgspec.structs.replace(instrument, reference=old.reference)
             self.instruments[instrument.symbol] = instrument
             if instrument.reference is not None:
                 self._referenced.add(instrument.symbol)
-        self.views.forget()
+        if regrouped:
+            self.views.forget()
 
     def apply(self, batch: Batch) -> None:
         """Take the next batch of the stream.

@@ -60,7 +60,6 @@ class View:
 
     def __init__(self, ring: Ring, instruments: dict[str, Instrument], wanted: Filter, codec: Codec, batched: bool):
         self._ring = ring
-        self._wanted = wanted
         self._codec = codec
         self._batched = batched
         self._selections = [Selection(each.symbols, instruments) for each in wanted.subscriptions]
