@@ -141,6 +141,11 @@ class Node:
         if older is not None:
             self.fanout.wake(cast(Member, older))
 
+    def leave(self, session: Session, member: StreamMember | PollMember) -> None:
+        """Forget a data connection that has ended."""
+        self.fanout.leave(member)
+        self.sessions.leave(session, member, self.clock())
+
     def refuse(self) -> None:
         """Raise Refused while nothing new may begin."""
         if self.draining:

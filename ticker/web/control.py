@@ -10,13 +10,13 @@ import msgspec
 from ticker.core import commands, publishing
 from ticker.core.codes import Close
 from ticker.core.session import Wish, parse_session_id, parse_wish
-from ticker.core.stream import Ending, Stream
+from ticker.core.stream import Ending
 from ticker.core.wire import MSGPACK, Codec, instrument_record
 from ticker.fanout import StreamMember
 from ticker.node import Node
 from ticker.web import ops
 from ticker.web.publish import check_right, publish
-from ticker.web.pump import Pump
+from ticker.web.pump import Pump, carry, drop
 from ticker.web.query import Query, parse_start
 
 CLOSES: dict[Ending, Close] = {
@@ -144,34 +144,21 @@ class Control:
         return await publish(self._node, publishing.decode_raw(bytes(ticks), self._codec is MSGPACK), "ticks")
 
     def _stream(self, command: commands.Stream) -> None:
-        here, now, session = self._node, self._node.clock(), self.own
+        here, session = self._node, self.own
         start = self._query.start if command.cursor is None else parse_start(command.cursor)
         wish = parse_wish(None, None, conflate=command.conflate)
-        session.refuse(now)
+        session.refuse(here.clock())
         self._stop_stream()
         session.take_query(wish, default=())
-        stream = Stream(
-            here.tape,
-            session,
-            self._codec,
-            start=start,
-            batched=self._query.batched if command.batch is None else command.batch,
-            terms=here.terms,
-            random=here.random,
-            now=now,
-        )
-        self.member = member = StreamMember(stream, self._pump, ended=lambda: self._ended(stream))
-        self._pump.on_ready = lambda: here.fanout.wake(member) if member.behind else None
-        here.take(session, member)
-        here.fanout.join(member)
+        batched = self._query.batched if command.batch is None else command.batch
+        self.member = carry(here, session, self._codec, self._pump, start=start, batched=batched, ended=self._ended)
 
     def _stop_stream(self) -> None:
         member, self.member = self.member, None
         if member is not None:
-            self._pump.detach()
-            self._node.fanout.leave(member)
-            self._node.sessions.leave(self.own, member, self._node.clock())
+            drop(self._node, member, self._pump)
 
-    def _ended(self, stream: Stream) -> None:
-        assert stream.ending is not None
-        self._close(CLOSES[stream.ending])
+    def _ended(self) -> None:
+        assert self.member is not None
+        assert self.member.stream.ending is not None
+        self._close(CLOSES[self.member.stream.ending])

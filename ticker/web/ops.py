@@ -20,7 +20,7 @@ def apply(here: Node, session: Session, command: commands.SessionCommand) -> dic
     Raises:
         RequestError: it can't be done; nothing is changed.
     """
-    place = newest_place(here.tape, session, here.clock())
+    place: int | None = None
     match command:
         case commands.Change(symbols=symbols, types=types, interval=interval):
             wish = parse_wish(symbols, types, interval, limit=here.settings.subscription_limit)

@@ -79,8 +79,7 @@ async def _ask(codec: Codec, wait: float) -> Answer:
         raise
     finally:
         here.clients["poll"] -= 1
-        here.fanout.leave(member)
-        here.sessions.leave(session, member, here.clock())
+        here.leave(session, member)
 
 
 async def _answer(

@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from ticker.core.wire import Message
+from ticker.core.follower import Start
+from ticker.core.session import Session
+from ticker.core.stream import Stream
+from ticker.core.wire import Codec, Message
+from ticker.fanout import StreamMember
+from ticker.node import Node
 
 
 class Pump:
@@ -39,7 +44,7 @@ class Pump:
         self._filled.set()
 
     def detach(self) -> None:
-        """Let go of whoever writes."""
+        """Let go of whoever writes: what refers to itself would stay until the collector comes by."""
         self.on_ready = _nothing
 
     def close(self) -> None:
@@ -72,6 +77,44 @@ class Pump:
         while self._slot and not self._is_closed:
             self._emptied.clear()
             await self._emptied.wait()
+
+
+def carry(
+    here: Node,
+    session: Session,
+    codec: Codec,
+    pump: Pump,
+    *,
+    start: Start,
+    batched: bool,
+    ended: Callable[[], None],
+) -> StreamMember:
+    """Begin a session's stream on a pump, in place of the data connection that the session has.
+
+    Args:
+        ended: called once after ``bye`` was written.
+    """
+    stream = Stream(
+        here.tape,
+        session,
+        codec,
+        start=start,
+        batched=batched,
+        terms=here.terms,
+        random=here.random,
+        now=here.clock(),
+    )
+    member = StreamMember(stream, pump, ended)
+    pump.on_ready = lambda: here.fanout.wake(member) if member.behind else None
+    here.take(session, member)
+    here.fanout.join(member)
+    return member
+
+
+def drop(here: Node, member: StreamMember, pump: Pump) -> None:
+    """End a stream's service without a word."""
+    pump.detach()
+    here.leave(member.stream.session, member)
 
 
 def _nothing() -> None:

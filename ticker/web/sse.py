@@ -10,14 +10,14 @@ from quart import Blueprint, Response, request
 from quart.wrappers.response import ResponseBody
 
 from ticker.core.codes import Refused
-from ticker.core.stream import Stream, reconnect_after
+from ticker.core.stream import reconnect_after
 from ticker.core.wire import SSE, sse_event, sse_retry, to_json
 from ticker.fanout import StreamMember
 from ticker.log import get_logger
 from ticker.node import Node
 from ticker.web.connection import Connection
 from ticker.web.context import abort, accepts, connection, node, principal
-from ticker.web.pump import Pump
+from ticker.web.pump import Pump, carry, drop
 from ticker.web.query import Query, parse_query
 from ticker.web.reply import refusal
 
@@ -97,20 +97,8 @@ class EventBody(ResponseBody):
         session = here.sessions.open(self._query.session, self._principal, now)
         session.refuse(now)
         session.take_query(self._query.wish, default=("*",))
-        stream = Stream(
-            here.tape,
-            session,
-            SSE,
-            start=self._query.start,
-            batched=self._query.batched,
-            terms=here.terms,
-            random=here.random,
-            now=now,
-        )
-        self._member = member = StreamMember(stream, self._pump, ended=self._pump.close)
-        self._pump.on_ready = lambda: here.fanout.wake(member) if member.behind else None
-        here.take(session, member)
-        here.fanout.join(member)
+        start, batched = self._query.start, self._query.batched
+        self._member = carry(here, session, SSE, self._pump, start=start, batched=batched, ended=self._pump.close)
         log.info("stream_opened", client=self._principal, session=session.id, http=self._carrier.http_version)
 
     def _check_room(self) -> None:
@@ -119,12 +107,9 @@ class EventBody(ResponseBody):
             raise Refused("overloaded", f"a connection carries at most {room} event streams", 5)
 
     def _leave(self, member: StreamMember) -> None:
-        # What refers to itself would keep its view until the collector comes by.
         self._member = None
-        self._pump.detach()
+        drop(self._node, member, self._pump)
         stream = member.stream
-        self._node.fanout.leave(member)
-        self._node.sessions.leave(stream.session, member, self._node.clock())
         log.info(
             "stream_closed",
             client=self._principal,
