@@ -1,0 +1,314 @@
+/**
+ * Machine: one data connection after the other, each going on where the last one ended.
+ *
+ *     connecting → live ⇄ replaying → stale | reconnecting(retry in) | paused → live, and refused(status)
+ *
+ * A transport that does not open in 4 s, or fails twice, gives way to the next; the cursor goes along.
+ */
+
+import { Backoff } from "./backoff.js";
+import { Failure, opFailure, Violation } from "./failure.js";
+import { Silence } from "./silence.js";
+import { TRANSPORTS } from "./transports/index.js";
+
+/** @typedef {import("./follower.js").Item} Item */
+/** @typedef {import("./transports/index.js").TransportName} TransportName */
+/** @typedef {"connecting" | "live" | "replaying" | "stale" | "reconnecting" | "paused" | "refused" | "closed"} State */
+
+/** Milliseconds in which a transport must have opened, else the next is tried. */
+const OPEN_TIMEOUT = 4000;
+
+/** Milliseconds after which a connection counts as stable, and waits begin small again. */
+const STABLE = 60_000;
+
+/** Failures in a row after which the next transport is tried. */
+const FAILURES_LIMIT = 2;
+
+/** Milliseconds between two looks at how long nothing has come. */
+const LOOK_INTERVAL = 1000;
+
+/** Milliseconds in which a server that is there answers. */
+const PROBE_TIMEOUT = 2000;
+
+/**
+ * What a machine tells its owner.
+ *
+ * @typedef {object} Owner
+ * @property {(message: any, items: Item[]) => void} take each message, and the items that it means
+ * @property {() => void} changed the status has changed
+ */
+
+export class Machine {
+  /** @type {State} */
+  state = "connecting";
+  /** When the state began, in milliseconds since the Unix epoch. */
+  since = 0;
+  /** When the next connection is tried, in milliseconds since the Unix epoch; null while none is waited for. */
+  /** @type {number | null} */
+  retryAt = null;
+  /** Tries since the last connection that opened. */
+  attempt = 0;
+  /** Why the last connection ended. @type {Failure | null} */
+  failure = null;
+  /** @type {import("./transports/index.js").Transport | null} */
+  connection = null;
+
+  /** Messages that came on the present connection. */
+  messages = 0;
+
+  #isRunning = false;
+  #index = 0;
+  #failures = 0;
+  #connections = 0;
+  /** When the present connection opened; null while there is none. @type {number | null} */
+  #opened = null;
+  /** Whether more than a hello came on it. */
+  #delivered = false;
+  /** @type {any} */
+  #timer = null;
+  /** @type {any} */
+  #looker = null;
+  #unwatch = () => {};
+
+  /**
+   * @param {import("./request.js").Request} request
+   * @param {import("./follower.js").Follower} follower
+   * @param {readonly TransportName[]} transports in the order in which they are tried
+   * @param {string | null} start a reserved word to begin with where the follower has no position
+   * @param {Owner} owner
+   */
+  constructor(request, follower, transports, start, owner) {
+    this.request = request;
+    this.follower = follower;
+    this.transports = transports;
+    this.start = start;
+    this.owner = owner;
+    this.env = request.env;
+    this.silence = new Silence(this.env.now());
+    this.#backoff = new Backoff(this.env.random);
+    this.since = this.env.now();
+  }
+
+  /** @type {Backoff} */
+  #backoff;
+
+  /** The transport that is used, or will be tried next. @returns {TransportName} */
+  get transport() {
+    return this.transports[this.#index];
+  }
+
+  /** Begin. */
+  run() {
+    this.#isRunning = true;
+    this.#unwatch = this.env.watchWake(() => this.wake());
+    this.#look();
+    this.#connect();
+  }
+
+  /** Connect now instead of waiting, also after a final refusal. */
+  retry() {
+    if (!this.#isRunning) return;
+    this.#drop();
+    this.#connect();
+  }
+
+  /** Use other transports, from the first of them on. @param {readonly TransportName[]} transports */
+  use(transports) {
+    this.transports = transports;
+    this.#index = 0;
+    this.#failures = 0;
+    this.retry();
+  }
+
+  close() {
+    this.#isRunning = false;
+    this.#drop();
+    this.#unwatch();
+    this.env.clearTimeout(this.#looker);
+    this.#enter("closed");
+  }
+
+  #connect() {
+    this.attempt += 1;
+    this.retryAt = null;
+    this.#delivered = false;
+    this.messages = 0;
+    this.follower.begin();
+    this.silence.begin(this.env.now());
+    if (this.state !== "connecting" && this.state !== "reconnecting") this.#enter("reconnecting");
+    const connection = new TRANSPORTS[this.transport](this.request, {
+      receive: (message) => this.connection === connection && this.#receive(message),
+      end: (failure) => this.connection === connection && this.#fail(failure),
+    });
+    this.connection = connection;
+    this.#timer = this.env.setTimeout(() => this.#late(), OPEN_TIMEOUT);
+    this.owner.changed();
+    connection.open(this.follower.position ?? this.start).catch((error) => {
+      const failure = error instanceof Failure ? error : new Failure("blocked", String(error));
+      if (this.connection === connection) this.#fail(failure);
+    });
+  }
+
+  #late() {
+    this.#failures = FAILURES_LIMIT;
+    const text = `${this.transport} did not open in ${OPEN_TIMEOUT / 1000} s`;
+    this.#fail(new Failure("timeout", text, { reached: true }));
+  }
+
+  /** @param {any} message */
+  #receive(message) {
+    const failure = farewell(message);
+    if (failure) return this.#fail(failure);
+    if (this.#opened === null) this.#open();
+    this.silence.end(this.env.now());
+    this.messages += 1;
+    try {
+      if (message.type === "hello") this.silence.heartbeat = this.#heartbeat(message);
+      else this.#delivered = true;
+      const items = this.follower.receive(message);
+      this.#enter(this.follower.phase);
+      this.owner.take(message, items);
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      this.follower.statistics.violations += 1;
+      this.#fail(error);
+    }
+  }
+
+  /** @param {any} hello @returns {number} seconds between two signs of life at most */
+  #heartbeat(hello) {
+    return TRANSPORTS[this.transport].heartbeat ?? hello.heartbeat ?? 15;
+  }
+
+  #open() {
+    this.env.clearTimeout(this.#timer);
+    this.#opened = this.env.now();
+    this.silence.heartbeat = TRANSPORTS[this.transport].heartbeat ?? 15;
+    this.follower.statistics.reconnects += Number(this.#connections > 0);
+    this.#connections += 1;
+    this.attempt = 0;
+    this.failure = null;
+  }
+
+  /** Look after a sleep: one macrotask late, so that what is queued counts. */
+  wake() {
+    this.env.setTimeout(() => {
+      if (this.state === "reconnecting" && this.connection === null && this.#wasLeft) this.retry();
+      else this.#check();
+    }, 0);
+  }
+
+  /** Whether the last connection ended without a word of the server, which would say when to come back. */
+  get #wasLeft() {
+    return this.failure !== null && this.failure.retryAfter === null;
+  }
+
+  /** Show what the follower has become other than by a message. */
+  show() {
+    if (this.#opened !== null) this.#enter(this.follower.phase);
+  }
+
+  #look() {
+    this.#check();
+    this.#looker = this.env.setTimeout(() => this.#look(), LOOK_INTERVAL);
+  }
+
+  /** Act on how long nothing has come. */
+  #check() {
+    if (this.#opened === null) return;
+    const now = this.env.now();
+    if (this.silence.isDead(now)) this.#fail(new Failure("silent", "nothing came for two heartbeats"));
+    else if (this.silence.isLong(now) && this.state !== "paused") this.#enter("stale");
+  }
+
+  /** @param {Failure} failure */
+  async #fail(failure) {
+    const lasted = this.#opened === null ? 0 : this.env.now() - this.#opened;
+    const wasOpen = this.#opened !== null;
+    this.#drop();
+    if (lasted >= STABLE) this.#backoff.reset();
+    this.failure = failure;
+    if (failure.isFinal && !(wasOpen && this.#isRenewable(failure))) return this.#enter("refused");
+    this.#enter(isRefusal(failure) ? "refused" : "reconnecting");
+    const token = (this.#turn = {});
+    if (failure.retryAfter === null && !wasOpen && failure.reached === null) await this.#probe(failure);
+    if (this.#turn !== token) return;
+    this.#changeTransport(failure);
+    this.#wait(failure.retryAfter ?? this.#backoff.next());
+  }
+
+  /** Whether another token may do: one that has expired on an open connection.
+   * @param {Failure} failure */
+  #isRenewable({ code }) {
+    return code === "unauthorized" && typeof this.request.token === "function";
+  }
+
+  /** Which failure is being dealt with: a probe that was overtaken must change nothing. */
+  #turn = {};
+
+  /** Find out whether the server is there at all: one that is away says nothing about the transport.
+   * @param {Failure} failure */
+  async #probe(failure) {
+    const signal = AbortSignal.timeout(PROBE_TIMEOUT);
+    try {
+      // Its answer may not be read from another origin, but that there is one can be seen.
+      await this.env.fetch(this.request.address("/healthz"), { mode: "no-cors", cache: "no-store", signal });
+      failure.reached = true;
+    } catch {
+      failure.reached = false;
+    }
+  }
+
+  /** Pass over a transport that did not open in time, or failed twice in a row. One that had delivered before it was
+   * cut did not fail. @param {Failure} failure */
+  #changeTransport(failure) {
+    if (failure.reached === false || failure.retryAfter !== null) return;
+    this.#failures = this.#delivered ? 0 : this.#failures + 1;
+    if (this.#failures < FAILURES_LIMIT) return;
+    this.#index = (this.#index + 1) % this.transports.length;
+    this.#failures = 0;
+  }
+
+  /** @param {number} seconds */
+  #wait(seconds) {
+    this.retryAt = this.env.now() + seconds * 1000;
+    this.#timer = this.env.setTimeout(() => this.#connect(), seconds * 1000);
+    this.owner.changed();
+  }
+
+  /** Let go of the connection without a word. */
+  #drop() {
+    this.#turn = {};
+    this.env.clearTimeout(this.#timer);
+    this.connection?.close();
+    this.connection = null;
+    this.#opened = null;
+    this.retryAt = null;
+  }
+
+  /** @param {State} state */
+  #enter(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.since = this.env.now();
+    this.owner.changed();
+  }
+}
+
+/** Return why a message ends its connection, or null if it does not. @param {any} message */
+function farewell(message) {
+  if (message.type === "refused") {
+    return new Failure(message.code, "the server asks for patience", { retryAfter: message.retry_after ?? 1 });
+  }
+  if (message.type === "error") return opFailure(message);
+  if (message.type !== "bye") return null;
+  const { reason, retry, reconnect } = message;
+  if (reconnect === false) return new Failure(reason, "another connection has taken this session", { isFinal: true });
+  return new Failure("bye", `the server ended the stream: ${reason}`, { retryAfter: retry / 1000 });
+}
+
+/** Whether the server refuses, rather than that the network fails or that it was told to cut.
+ * @param {Failure} failure */
+function isRefusal({ code, retryAfter }) {
+  return retryAfter !== null && code !== "cut" && code !== "bye";
+}

@@ -1,0 +1,90 @@
+/** Recovery: what one break of the stream cost, counted by the client and held against what the server said. */
+
+/**
+ * @typedef {object} Recovered
+ * @property {number} at when the connection was lost, in milliseconds since the Unix epoch
+ * @property {number} until when the next one opened
+ * @property {string} transport of the new connection
+ * @property {number} missed ticks that the server said it would replay (polling: those that the first answers held)
+ * @property {number} replayed ticks that came of them, counted here
+ * @property {number} duplicates ticks that came twice and were dropped
+ * @property {number} gaps
+ * @property {number | null} lost ticks inside gaps, null where nobody knows how many
+ * @property {boolean} isComplete whether everything that was missed has come, and nothing was lost
+ */
+
+/** @typedef {import("./follower.js").Statistics} Statistics */
+
+export class Recovery {
+  /** @type {number | null} */
+  #at = null;
+  /** @type {number | null} */
+  #until = null;
+  #missed = 0;
+  #isPolling = false;
+  /** @type {Statistics | null} */
+  #before = null;
+
+  /** The connection was lost; while it is not back, a further loss is the same one.
+   * @param {number} now @param {Statistics} statistics */
+  begin(now, statistics) {
+    if (this.#at === null) {
+      this.#at = now;
+      this.#before = { ...statistics };
+    }
+    this.#until = null;
+  }
+
+  /**
+   * Take each message after the follower has.
+   *
+   * @param {any} message
+   * @param {number} now
+   * @param {import("./follower.js").Follower} follower
+   * @param {string} transport
+   * @returns {Recovered | null} once everything is back
+   */
+  take(message, now, follower, transport) {
+    if (this.#at === null) return null;
+    if (this.#until === null) this.#reopen(message, now);
+    return this.#isOver(message, follower) ? this.#finish(follower.statistics, transport) : null;
+  }
+
+  /** @param {any} message @param {number} now */
+  #reopen(message, now) {
+    this.#until = now;
+    this.#missed = message.replay ?? 0;
+    this.#isPolling = message.type === "poll";
+  }
+
+  /** A replay is proved by the heartbeat after it, whose count the follower has compared.
+   * @param {any} message @param {import("./follower.js").Follower} follower */
+  #isOver(message, follower) {
+    if (message.type === "poll") return !message.more;
+    if (message.type === "hello") return !message.follows && !message.replay;
+    if (message.type === "snapshot") return message.scope === "all";
+    return message.type === "heartbeat" && follower.phase !== "replaying";
+  }
+
+  /** @param {Statistics} now @param {string} transport @returns {Recovered} */
+  #finish(now, transport) {
+    const before = /** @type {Statistics} */ (this.#before);
+    const at = /** @type {number} */ (this.#at);
+    const replayed = this.#isPolling ? now.received - before.received : now.replayed - before.replayed;
+    const missed = this.#isPolling ? replayed : this.#missed;
+    const gaps = now.gaps - before.gaps;
+    const lost = now.unsized > before.unsized ? null : now.lost - before.lost;
+    this.#at = null;
+    return {
+      at,
+      until: this.#until ?? at,
+      transport,
+      missed,
+      replayed,
+      duplicates: now.duplicates - before.duplicates,
+      gaps,
+      lost,
+      isComplete: missed === replayed && gaps === 0,
+    };
+  }
+}
