@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from quart import Quart, Response, request
-from quart.typing import ResponseReturnValue
+from quart.typing import ResponseReturnValue, ResponseTypes
 from werkzeug.exceptions import HTTPException
 
 from ticker.core.codes import STATUS, RequestError
 from ticker.log import get_logger
 from ticker.node import Node
-from ticker.web import context, pages, poll, publish, rest, sse
+from ticker.web import context, cors, pages, poll, publish, rest, sse
 from ticker.web import websocket as sockets
 from ticker.web.orphans import HTTPConnection, WebSocketConnection
 from ticker.web.reply import as_error
@@ -42,8 +42,11 @@ def create_app(node: Node) -> Quart:
     app.register_error_handler(RequestError, _on_request_error)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_bug)
+    app.before_request(cors.answer_preflight)
     app.before_request(_check_request)
     app.before_websocket(_check_handshake)
+    app.after_request(cors.add_headers)
+    app.after_request(_forbid_sniffing)
 
     @app.while_serving
     async def run_node() -> AsyncGenerator[None, None]:
@@ -63,6 +66,12 @@ async def _check_request() -> None:
     await _check_handshake()
     if context.node().draining and request.path.startswith("/v1/") and request.path != "/v1/stream":
         context.node().refuse()
+
+
+async def _forbid_sniffing(response: ResponseTypes) -> ResponseTypes:
+    """Keep browsers from taking what clients have published for a page."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def _check_host() -> None:
