@@ -8,10 +8,10 @@ LOCK := .venv/bin/uv pip compile --quiet --system-certs --universal --generate-h
 	--no-annotate --no-header pyproject.toml
 
 .DELETE_ON_ERROR:
-.PHONY: help run test deps lint js bench mutants lock clean
+.PHONY: help run test deps lint js bench bench-page mutants lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 8
 
 run: .venv/.run ## start the server, as in: make run PORT=9000 ARGS="--tls --feed synthetic:?rate=500"
 	@exec $(PYTHON) -m ticker serve $(ARGS)
@@ -19,7 +19,7 @@ run: .venv/.run ## start the server, as in: make run PORT=9000 ARGS="--tls --fee
 test: deps lint js ## check and test everything
 	.venv/bin/coverage erase
 	.venv/bin/coverage run -m pytest --ignore=tests/browser
-	$(if $(wildcard tests/browser/test_*.py),.venv/bin/coverage run -m pytest tests/browser)
+	.venv/bin/coverage run -m pytest tests/browser --numprocesses=2 --dist=loadfile
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report
 	.venv/bin/coverage report --include='ticker/core/*' --fail-under=100
@@ -41,6 +41,9 @@ bench: .venv/.dev ## measure speed and memory
 		module=$${script%.py}; \
 		$(PYTHON) -m $$(echo $$module | tr / .) $(ARGS) || exit; \
 	done
+
+bench-page: deps .venv/.dev tests/node_modules/.stamp ## measure the dashboard in Chromium, as in: make bench-page ARGS=--minutes=1
+	@$(PYTHON) -m tests.bench.page $(ARGS)
 
 mutants: .venv/.dev ## plant faults one at a time and show which replay test catches each
 	@$(PYTHON) -m tests.replay.mutants

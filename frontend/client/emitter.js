@@ -1,12 +1,15 @@
-/** Emitter: who listens to what. A listener that throws stops neither the others nor the stream. */
+/**
+ * Emitter: who listens to what. A listener that throws stops neither the others nor the stream; its error is reported as
+ * one that nobody caught.
+ */
 
 export class Emitter {
-  /** @type {Map<string, Set<(value: any) => void>>} */
+  /** @type {Map<string, Set<(...values: any[]) => void>>} */
   #listeners = new Map();
 
   /**
    * @param {string} name
-   * @param {(value: any) => void} listener
+   * @param {(...values: any[]) => void} listener
    * @returns {() => void} what ends it
    */
   on(name, listener) {
@@ -15,11 +18,11 @@ export class Emitter {
     return () => listeners.delete(listener);
   }
 
-  /** @param {string} name @param {unknown} value */
-  emit(name, value) {
+  /** @param {string} name @param {unknown[]} values */
+  emit(name, ...values) {
     for (const listener of this.#listeners.get(name) ?? []) {
       try {
-        listener(value);
+        listener(...values);
       } catch (error) {
         report(error);
       }

@@ -45,6 +45,8 @@ export class Hub {
   #trades = new Map();
   /** @type {any} */
   #report = null;
+  /** The state that the tabs were told last: another one is told at once. @type {string | null} */
+  #told = null;
 
   /**
    * @param {(url: string, options: Options) => Ticker} create
@@ -84,8 +86,8 @@ export class Hub {
   /** @param {string} url @param {Options} options */
   #start(url, options) {
     this.#ticker = this.create(url, options);
-    this.#ticker.on("items", (items) => this.#hand(items));
-    this.#ticker.on("status", () => this.#soon());
+    this.#ticker.on("items", (items, isReplay) => this.#hand(items, isReplay));
+    this.#ticker.on("status", ({ state }) => (state === this.#told ? this.#soon() : this.#tellStatus()));
     for (const name of ["recovery", "failure"]) {
       this.#ticker.on(name, (value) => this.#tell({ type: name, value: plain(value) }));
     }
@@ -94,7 +96,7 @@ export class Hub {
   /** Hand a tab what is known of its symbols; the server sends the others. @param {Tab} tab */
   #welcome(tab) {
     const cursor = this.#ticker?.status.cursor;
-    tab.port.postMessage({ type: "welcome" });
+    tab.port.postMessage({ type: "welcome", status: this.#status });
     if (!cursor) return;
     const quotes = [...this.#quotes.values()].filter((quote) => tab.wants(quote.symbol));
     const trades = [...this.#trades.values()].filter((trade) => tab.wants(trade.symbol));
@@ -116,6 +118,7 @@ export class Hub {
     const added = symbols.filter((name) => !tab.wants(name));
     tab.want(symbols);
     this.#known(tab, matcher(added));
+    this.#forget();
     await this.#ticker?.set({ symbols: this.#union() });
   }
 
@@ -144,17 +147,25 @@ export class Hub {
   /** @param {Tab} tab */
   #remove(tab) {
     if (!this.#tabs.delete(tab)) return;
+    this.#forget();
     // Without tabs the worker ends, and the stream with it; until then it goes on, for one that is being loaded again.
     if (this.#tabs.size) this.#ticker?.set({ symbols: this.#union() }).catch(() => {});
     this.#soon();
   }
 
-  /** @param {Item[]} items */
-  #hand(items) {
+  /** Forget symbols that no tab wants any more: what is known of them grows old. */
+  #forget() {
+    for (const known of [this.#quotes, this.#trades]) {
+      for (const symbol of known.keys()) if (![...this.#tabs].some((tab) => tab.wants(symbol))) known.delete(symbol);
+    }
+  }
+
+  /** @param {Item[]} items @param {boolean} isReplay */
+  #hand(items, isReplay) {
     for (const item of items) this.#keep(item);
     for (const tab of this.#tabs) {
       const own = items.map((item) => part(item, tab.wants)).filter((item) => item !== null);
-      if (own.length) tab.port.postMessage({ type: "items", items: own });
+      if (own.length) tab.port.postMessage({ type: "items", items: own, isReplay });
     }
     this.#soon();
   }
@@ -173,8 +184,18 @@ export class Hub {
   #soon() {
     this.#report ??= this.env.setTimeout(() => {
       this.#report = null;
-      this.#tell({ type: "status", status: { ...this.#ticker?.status, tabs: this.#tabs.size } });
+      this.#tellStatus();
     }, REPORT_INTERVAL);
+  }
+
+  #tellStatus() {
+    const status = this.#status;
+    this.#told = status?.state ?? null;
+    this.#tell({ type: "status", status });
+  }
+
+  get #status() {
+    return this.#ticker && { ...this.#ticker.status, tabs: this.#tabs.size };
   }
 
   /** @param {object} message */

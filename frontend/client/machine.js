@@ -34,7 +34,8 @@ const PROBE_TIMEOUT = 2000;
  * What a machine tells its owner.
  *
  * @typedef {object} Owner
- * @property {(message: any, items: Item[]) => void} take each message, and the items that it means
+ * @property {(message: any, items: Item[], isReplay: boolean) => void} take each message, the items that it means, and
+ *   whether they are older than their connection
  * @property {() => void} changed the status has changed
  */
 
@@ -165,14 +166,22 @@ export class Machine {
     try {
       if (message.type === "hello") this.silence.heartbeat = this.#heartbeat(message);
       else this.#delivered = true;
+      const replayed = this.follower.statistics.replayed;
       const items = this.follower.receive(message);
       this.#enter(this.follower.phase);
-      this.owner.take(message, items);
+      const isReplay = this.follower.statistics.replayed > replayed || this.#isCatchingUp(message);
+      this.owner.take(message, items, isReplay);
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
       this.follower.statistics.violations += 1;
       this.#fail(error);
     }
+  }
+
+  /** Whether an answer to a poll holds what was missed: the first one, and those that follow it at once.
+   * @param {any} message */
+  #isCatchingUp(message) {
+    return message.type === "poll" && (message.more || this.messages === 1);
   }
 
   /** @param {any} hello @returns {number} seconds between two signs of life at most */

@@ -2,6 +2,7 @@
 
 /**
  * @typedef {object} Recovered
+ * @property {"cut" | "switch"} cause `switch` if the client let go by itself, to use another transport
  * @property {number} at when the connection was lost, in milliseconds since the Unix epoch
  * @property {number} until when the next one opened
  * @property {string} transport of the new connection
@@ -20,16 +21,19 @@ export class Recovery {
   #at = null;
   /** @type {number | null} */
   #until = null;
+  /** @type {"cut" | "switch"} */
+  #cause = "cut";
   #missed = 0;
   #isPolling = false;
   /** @type {Statistics | null} */
   #before = null;
 
   /** The connection was lost; while it is not back, a further loss is the same one.
-   * @param {number} now @param {Statistics} statistics */
-  begin(now, statistics) {
+   * @param {number} now @param {"cut" | "switch"} cause @param {Statistics} statistics */
+  begin(now, cause, statistics) {
     if (this.#at === null) {
       this.#at = now;
+      this.#cause = cause;
       this.#before = { ...statistics };
     }
     this.#until = null;
@@ -76,6 +80,7 @@ export class Recovery {
     const lost = now.unsized > before.unsized ? null : now.lost - before.lost;
     this.#at = null;
     return {
+      cause: this.#cause,
       at,
       until: this.#until ?? at,
       transport,

@@ -40,24 +40,29 @@ export class SharedTicker extends Emitter {
    */
   static async open(url, options) {
     const address = new URL("./worker.js", import.meta.url);
-    const worker = new SharedWorker(address, { type: "module", name: `ticker ${url}` });
+    // Tabs that want a stream of another kind get a worker of their own, for that is its name.
+    const { symbols, ...kind } = options;
+    const name = `ticker ${url} ${JSON.stringify(kind)}`;
+    const worker = new SharedWorker(address, { type: "module", name });
     const ticker = new SharedTicker(worker.port, url, options, await holdLock());
     await ticker.#open(worker);
     return ticker;
   }
 
   /** @param {SharedWorker} worker */
-  #open(worker) {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("the worker does not answer")), WELCOME_TIMEOUT);
-      worker.onerror = () => reject(new Error("the worker can't be loaded"));
-      this.on("welcome", () => {
-        clearTimeout(timer);
-        resolve(undefined);
+  async #open(worker) {
+    this.#watch();
+    this.port.postMessage(this.opening);
+    try {
+      await new Promise((resolve, reject) => {
+        this.on("welcome", resolve);
+        worker.onerror = () => reject(new Error("the worker can't be loaded"));
+        setTimeout(() => reject(new Error("the worker does not answer")), WELCOME_TIMEOUT);
       });
-      this.port.postMessage(this.opening);
-      this.#watch();
-    });
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   #watch() {
@@ -78,10 +83,32 @@ export class SharedTicker extends Emitter {
     return this.#status;
   }
 
-  /** @param {{symbols: string[]}} change names and `*` patterns @returns {Promise<void>} */
-  set(change) {
-    this.opening.options = { ...this.opening.options, ...change };
-    return this.#ask("set", change);
+  /**
+   * Change what this tab wants.
+   *
+   * @param {{symbols: string[]}} change names and `*` patterns
+   * @returns {Promise<void>}
+   * @throws {TypeError} if it names a sector: only the server knows who belongs to it
+   */
+  async set({ symbols }) {
+    const sector = symbols.find(isSector);
+    if (sector) throw new TypeError(`${sector} needs a ticker of the page's own: share: false`);
+    this.opening.options = { ...this.opening.options, symbols };
+    await this.#ask("set", { symbols });
+  }
+
+  /** @param {string[]} symbols */
+  subscribe(symbols) {
+    return this.set({ symbols: [...new Set([...this.#symbols, ...symbols])] });
+  }
+
+  /** @param {string[]} symbols names and patterns, literally */
+  unsubscribe(symbols) {
+    return this.set({ symbols: this.#symbols.filter((each) => !symbols.includes(each)) });
+  }
+
+  get #symbols() {
+    return this.opening.options.symbols ?? [];
   }
 
   /** @param {number} seconds @returns {Promise<any>} */
@@ -121,15 +148,16 @@ export class SharedTicker extends Emitter {
 
   /** @param {any} message */
   #take(message) {
-    if (message.type === "items") this.#hand(message.items);
-    else if (message.type === "status") this.emit("status", (this.#status = message.status));
+    if (message.status) this.#status = message.status;
+    if (message.type === "items") this.#hand(message.items, message.isReplay ?? false);
+    else if (message.type === "status") this.emit("status", message.status);
     else if (message.type === "answer") this.#answer(message);
     else this.emit(message.type, message.value);
   }
 
-  /** @param {any[]} items */
-  #hand(items) {
-    this.emit("items", items);
+  /** @param {any[]} items @param {boolean} isReplay */
+  #hand(items, isReplay) {
+    this.emit("items", items, isReplay);
     for (const item of items) this.emit(item.type, item);
   }
 
@@ -152,7 +180,8 @@ export class SharedTicker extends Emitter {
  * @param {Options & {share?: boolean}} options
  * @returns {Promise<Ticker | SharedTicker>}
  */
-export async function openTicker(url, { share = true, ...options } = {}) {
+export async function openTicker(url, { share = true, ...given } = {}) {
+  const options = { symbols: ["*"], ...given };
   if (share && canShare(url, options)) {
     const shared = await SharedTicker.open(url, options).catch(() => null);
     if (shared) return shared;
@@ -166,9 +195,14 @@ export async function openTicker(url, { share = true, ...options } = {}) {
 
 /** Whether a worker of ours may serve: it must be of the page's origin, and functions don't go through a port.
  * @param {string} url @param {Options} options */
-function canShare(url, { token, env, symbols = [] }) {
+function canShare(url, { token, env, symbols }) {
   const isHome = new URL(url).origin === location.origin && new URL(import.meta.url).origin === location.origin;
-  return isHome && "SharedWorker" in globalThis && !token && !env && !symbols.some((name) => name.startsWith("sector:"));
+  return isHome && "SharedWorker" in globalThis && !token && !env && !symbols?.some(isSector);
+}
+
+/** @param {string} name */
+function isSector(name) {
+  return name.startsWith("sector:");
 }
 
 function isHttp1() {

@@ -40,6 +40,7 @@ import { ORDER, TRANSPORTS } from "./transports/index.js";
  * @property {"websocket" | "patch" | "stream" | null} control how ops travel
  * @property {Subscription} subscription what is wanted
  * @property {import("./follower.js").Statistics} statistics counts since the beginning
+ * @property {TransportName | null} pinned the only transport that is used, null where all may be
  * @property {boolean} isCrowded whether it polls because other tabs hold the connections that a browser may open
  */
 
@@ -56,6 +57,8 @@ import { ORDER, TRANSPORTS } from "./transports/index.js";
  * @property {import("./env.js").Env} [env]
  */
 
+export { Failure };
+
 /** Seconds to wait with a change of the subscription that failed for now. */
 const AGAIN = 1;
 
@@ -71,6 +74,8 @@ export class Ticker extends Emitter {
   #syncing = null;
   #isClosed = false;
   #isCrowded = false;
+  /** @type {TransportName | null} */
+  #pinned = null;
   #recovery = new Recovery();
 
   /**
@@ -91,7 +96,7 @@ export class Ticker extends Emitter {
     this.transports = transports;
     const start = isCursor(cursor) ? null : (cursor ?? null);
     this.machine = new Machine(request, this.follower, transports, start, {
-      take: (message, items) => this.#take(message, items),
+      take: (message, items, isReplay) => this.#take(message, items, isReplay),
       changed: () => this.#changed(),
     });
     queueMicrotask(() => this.#isClosed || this.machine.run());
@@ -110,6 +115,7 @@ export class Ticker extends Emitter {
       control: connection?.ops ? "stream" : this.control.way,
       subscription: this.#wanted,
       statistics: { ...this.follower.statistics },
+      pinned: this.#pinned,
       isCrowded: this.#isCrowded,
     };
   }
@@ -198,7 +204,8 @@ export class Ticker extends Emitter {
   /** Use one transport only, from the same cursor on; with null all of them again, in their order.
    * @param {TransportName | null} transport */
   use(transport) {
-    this.#breaks();
+    this.#pinned = transport;
+    this.#breaks("switch");
     this.machine.use(transport === null ? this.transports : [transport]);
   }
 
@@ -206,7 +213,8 @@ export class Ticker extends Emitter {
    * @param {boolean} isCrowded */
   crowd(isCrowded) {
     this.#isCrowded = isCrowded;
-    this.use(isCrowded ? "poll" : null);
+    this.#breaks("switch");
+    this.machine.use(isCrowded ? ["poll"] : this.transports);
   }
 
   /** Look at once whether the stream still lives: the machine or the page may have slept. */
@@ -231,19 +239,20 @@ export class Ticker extends Emitter {
 
   #changed() {
     const { state } = this.machine;
-    if (state === "reconnecting" || state === "refused") this.#breaks();
+    if (state === "reconnecting" || state === "refused") this.#breaks("cut");
     this.emit("status", this.status);
   }
 
-  #breaks() {
-    if (this.follower.position !== null) this.#recovery.begin(this.env.now(), this.follower.statistics);
+  /** @param {"cut" | "switch"} cause */
+  #breaks(cause) {
+    if (this.follower.position !== null) this.#recovery.begin(this.env.now(), cause, this.follower.statistics);
   }
 
-  /** @param {any} message @param {Item[]} items */
-  #take(message, items) {
+  /** @param {any} message @param {Item[]} items @param {boolean} isReplay */
+  #take(message, items, isReplay) {
     if (message.type === "hello") this.#node = message.node ?? null;
     if (message.type === "hello" || message.type === "subscription") this.#learn(message);
-    if (items.length) this.#hand(items);
+    if (items.length) this.#hand(items, isReplay);
     if (message.type === "subscription") this.emit("subscription", message);
     const recovered = this.#recovery.take(message, this.env.now(), this.follower, this.machine.transport);
     if (recovered) this.emit("recovery", recovered);
@@ -255,9 +264,9 @@ export class Ticker extends Emitter {
     return message.type === "hello" || (message.type === "poll" && this.machine.messages === 1);
   }
 
-  /** @param {Item[]} items */
-  #hand(items) {
-    this.emit("items", items);
+  /** @param {Item[]} items @param {boolean} isReplay */
+  #hand(items, isReplay) {
+    this.emit("items", items, isReplay);
     for (const item of items) this.emit(item.type, item);
   }
 

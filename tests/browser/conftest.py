@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,17 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from tests.support.browser import launch_options
+from tests.support.dashboard import Dashboard, Market, open_market
 from tests.support.process import ServerProcess, server_process
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 OpenPage = Callable[[str], Page]
 """Opens a page of an origin, with ``page.js`` in it."""
@@ -29,9 +20,7 @@ OpenPage = Callable[[str], Page]
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
     """Start the system's Chromium instead of one that Playwright would have to download."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert found, "Chromium is missing: `make deps` says how to install it"
-    return {"executable_path": found, "headless": True, "args": ARGUMENTS}
+    return launch_options()
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +48,19 @@ def open_page(page: Page) -> OpenPage:
         return page
 
     return open_page
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Iterator[Market]:
+    """Run a server in whose market some symbols have been traded once."""
+    with open_market(tmp_path) as market:
+        yield market
+
+
+@pytest.fixture
+def dashboard(page: Page) -> Iterator[Dashboard]:
+    """Have a page for the dashboard, in which nothing may throw."""
+    dashboard = Dashboard(page)
+    yield dashboard
+
+    assert dashboard.errors == []

@@ -1,0 +1,146 @@
+/** Candles: the history of the symbol that is shown, and its ticks after it, on the chart. */
+
+import { Series } from "../model/series.js";
+import { byId, make, write } from "./dom.js";
+
+/** @typedef {import("../client/follower.js").Tick} Tick */
+
+/** Candles that are asked for. */
+const LIMIT = 500;
+
+/** Milliseconds between a candle's end and the look at what the server made of it, and between two such looks. */
+const LOOK_AFTER = 700;
+const LOOK_PAUSE = 5000;
+
+/** Milliseconds to wait after a history that could not be had. */
+const AGAIN = 3000;
+
+export class Candles {
+  /** @type {Series | null} */
+  series = null;
+  #note = byId("chart-note");
+  #isLoaded = false;
+  /** Which history is being loaded: an older one must change nothing. */
+  #turn = 0;
+  /** @type {any} */
+  #timer = null;
+  #lookedAt = 0;
+  /** @type {{kind: "replayed" | "lost", from: number, to: number}[]} */
+  #spans = [];
+
+  /**
+   * @param {import("./chart.js").Chart} chart
+   * @param {import("../model/market.js").Market} market
+   */
+  constructor(chart, market) {
+    this.chart = chart;
+    this.market = market;
+  }
+
+  /** Load the chart's script. */
+  async start() {
+    this.#say("Loading the chart …");
+    try {
+      await this.chart.load();
+      this.#isLoaded = true;
+      this.#say("");
+      if (this.series) this.#show();
+    } catch {
+      this.#say("The chart's script could not be loaded; all else goes on.", () => this.start());
+    }
+  }
+
+  /** Show a symbol, whose ticks come already. @param {string} symbol @param {string} interval */
+  async open(symbol, interval) {
+    this.series = new Series(symbol, interval);
+    await this.#load(() => this.#show());
+  }
+
+  /** Nothing can be shown. @param {string} text why */
+  clear(text) {
+    this.series = null;
+    this.#turn += 1;
+    this.#say(text);
+  }
+
+  /** Take history anew: after a gap, or to see what the server made of a candle that has closed. */
+  reload() {
+    return this.#load(() => this.#isLoaded && this.chart.closed());
+  }
+
+  /** @param {Tick} tick of any symbol: each moves the market's time */
+  take(tick) {
+    const change = this.series?.add(tick);
+    if (change === "closed") this.#closed();
+    else if (change === "forming" && this.#isLoaded) this.chart.tick();
+  }
+
+  /** Tint a span of time. @param {"replayed" | "lost"} kind @param {number} from @param {number} to milliseconds */
+  span(kind, from, to) {
+    this.#spans = [...this.#spans.slice(-49), { kind, from, to }];
+    if (this.#isLoaded) this.chart.setSpans(this.#spans);
+  }
+
+  csv() {
+    return this.series?.csv() ?? "";
+  }
+
+  #closed() {
+    if (this.#isLoaded) this.chart.closed();
+    const wait = Math.max(LOOK_AFTER, this.#lookedAt + LOOK_PAUSE - Date.now());
+    this.#timer ??= setTimeout(() => this.reload(), wait);
+  }
+
+  /** @param {() => void} then */
+  async #load(then) {
+    const { series } = this;
+    const turn = (this.#turn += 1);
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    if (!series) return;
+    this.#lookedAt = Date.now();
+    series.begin();
+    try {
+      const query = `interval=${series.interval}&limit=${LIMIT}`;
+      const answer = await fetch(`/v1/bars/${encodeURIComponent(series.symbol)}?${query}`, { cache: "no-store" });
+      if (turn !== this.#turn) return;
+      if (answer.status === 404) return this.#unknown(series);
+      if (!answer.ok) throw new Error(String(answer.status));
+      series.load(await answer.json());
+      if (turn !== this.#turn) return;
+      if (this.#isLoaded || this.#note.dataset.kind === "history") this.#say("");
+      then();
+    } catch {
+      if (turn === this.#turn) this.#timer = setTimeout(() => this.#load(then), AGAIN);
+    }
+  }
+
+  /** @param {Series} series */
+  #unknown({ symbol }) {
+    this.#say(`${symbol} is not known to this server. It starts here when it appears.`);
+    this.#timer = setTimeout(() => this.#load(() => this.#show()), AGAIN);
+  }
+
+  #show() {
+    const { series } = this;
+    if (!series || !this.#isLoaded) return;
+    this.#say("");
+    this.chart.show(series, this.market.instruments.get(series.symbol) ?? null);
+    this.chart.setSpans(this.#spans);
+    requestAnimationFrame(() => performance.mark("chart"));
+  }
+
+  /** @param {string} text @param {() => void} [again] */
+  #say(text, again) {
+    const children = /** @type {(Node | string)[]} */ (text ? [text] : []);
+    if (again) {
+      const button = make("button", { type: "button" }, "Try again");
+      button.addEventListener("click", again);
+      children.push(button);
+    }
+    this.#note.replaceChildren(...children);
+    this.#note.hidden = text === "";
+    byId("chart").hidden = text !== "";
+    write(byId("readout"), "");
+  }
+}
