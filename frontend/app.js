@@ -9,7 +9,6 @@ import { INTERVALS } from "./model/series.js";
 import { gapText, recoveryText } from "./model/wording.js";
 import { Alerting } from "./ui/alerting.js";
 import { Candles } from "./ui/candles.js";
-import { Chart } from "./ui/chart.js";
 import { ConnectionPanel } from "./ui/connection.js";
 import { byId, make, write } from "./ui/dom.js";
 import { listenToKeys } from "./ui/keys.js";
@@ -42,18 +41,12 @@ const market = new Market();
 const meter = new Meter();
 const painter = new Painter();
 const toasts = new Toasts();
+painter.add(refresh); // before those who show it
 const pill = new Pill(painter, meter, () => ticker?.retry());
 const watchlist = new Watchlist(market, painter, { select, remove, move });
 const tape = new Tape(market, painter);
 const alerting = new Alerting(market, toasts, alertsChanged);
-const chart = new Chart({
-  host: byId("chart"),
-  readout: byId("readout"),
-  table: byId("chart-table"),
-  onFollow: (/** @type {boolean} */ isFollowing) => (byId("go-live").hidden = isFollowing),
-  palette: colours(),
-});
-const candles = new Candles(chart, market);
+const candles = new Candles(market, colours());
 
 /** @type {AnyTicker | null} */
 let ticker = null;
@@ -215,9 +208,14 @@ function follow(status) {
     if (state === "refused" || state === "stale") toasts.say(`The stream is ${state}.`);
     watchlist.show(list());
   }
+  painter.ask();
+}
+
+/** Hand on the status of now: while the state stays, its counts and its cursor move. */
+function refresh() {
+  const status = ticker?.status ?? null;
   pill.status = status;
   if (panel) panel.status = status;
-  painter.ask();
 }
 
 let synchronisedAt = 0;
@@ -250,7 +248,7 @@ function shown() {
   watchlist.select(symbol);
   tape.show(symbol);
   alerting.show(symbol);
-  chart.setAlerts(alerting.lines);
+  candles.setAlerts(alerting.lines);
   headline();
   note();
   for (const radio of document.getElementsByName("interval")) {
@@ -349,20 +347,20 @@ function title() {
 }
 
 function alertsChanged() {
-  chart.setAlerts(alerting.lines);
+  candles.setAlerts(alerting.lines);
   want();
 }
 
 function repaint() {
   save();
-  chart.setPalette(colours());
+  candles.setColours(colours());
   watchlist.redraw();
 }
 
 function pause() {
   const isPaused = !painter.isHeld;
   painter.hold(isPaused);
-  chart.freeze(isPaused);
+  candles.freeze(isPaused);
   pill.waiting = isPaused ? 0 : null;
   byId("pause").setAttribute("aria-pressed", String(isPaused));
   if (!isPaused) watchlist.show(list());
@@ -384,8 +382,8 @@ function listen() {
   });
   byId("pause").addEventListener("click", pause);
   byId("add").addEventListener("click", () => search.focus());
-  byId("go-live").addEventListener("click", () => chart.goLive());
-  byId("png").addEventListener("click", () => chart.png());
+  byId("go-live").addEventListener("click", () => candles.goLive());
+  byId("png").addEventListener("click", () => candles.png());
   byId("csv").addEventListener("click", exportCsv);
   for (const name of ["view", "side"]) {
     for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(`button[data-${name}]`))) {
@@ -400,11 +398,11 @@ function listen() {
     move: (step) => watchlist.shift(step),
     remove: () => view.symbol && remove(view.symbol),
     interval: (index) => setInterval_(names[index]),
-    goLive: () => chart.goLive(),
+    goLive: () => candles.goLive(),
     cut: (seconds) => panel?.cut(seconds),
   });
   document.addEventListener("visibilitychange", () => {
-    chart.freeze(document.hidden || painter.isHeld);
+    candles.freeze(document.hidden || painter.isHeld);
     if (!document.hidden) watchlist.show(list());
   });
   painter.add(headline, { isMarket: true });
@@ -425,7 +423,6 @@ function turnTo(name, value) {
   for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(`button[data-${name}]`))) {
     button.setAttribute("aria-current", String(button.dataset[name] === value));
   }
-  chart.resize();
 }
 
 function exportCsv() {

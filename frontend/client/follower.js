@@ -82,7 +82,7 @@ export class Follower {
     switch (message.type) {
       case "quote":
       case "trade":
-        return this.#ticks([message]);
+        return this.#ticks(checked([message]));
       case "ticks":
         return this.#batch(message);
       case "bar":
@@ -123,12 +123,13 @@ export class Follower {
 
   /** @param {any} batch @returns {Item[]} */
   #batch(batch) {
-    const { from, to } = batch;
+    const from = place(batch.from);
+    const to = place(batch.to);
     const at = this.position;
-    if (at !== null && (compareCursors(place(from), at) > 0 || compareCursors(place(to), at) < 0)) {
+    if (at !== null && (compareCursors(from, at) > 0 || compareCursors(to, at) < 0)) {
       throw new Violation(`a batch from ${from} to ${to} does not go on from ${at}`);
     }
-    const items = this.#ticks(batch.ticks);
+    const items = this.#ticks(checked(batch.ticks));
     this.#advance(to);
     return items;
   }
@@ -140,7 +141,7 @@ export class Follower {
 
   /** @param {Tick} tick @returns {boolean} whether it is new */
   #tick(tick) {
-    const at = place(tick.cursor);
+    const at = tick.cursor;
     this.#sent += 1;
     this.#silent = false;
     if (this.position !== null && compareCursors(at, this.position) <= 0) {
@@ -202,11 +203,13 @@ export class Follower {
 
   /** @param {any} page @returns {Item[]} */
   #page(page) {
+    const at = place(page.cursor);
+    const records = checked(page.ticks);
     this.phase = page.more ? "replaying" : "live";
-    this.#gap = page.gap;
+    this.#gap = page.gap ?? null;
     const items = page.snapshot ? this.#snapshot(page.snapshot) : [];
-    const ticks = this.#ticks(page.ticks);
-    this.#advance(place(page.cursor));
+    const ticks = this.#ticks(records);
+    this.#advance(at);
     return items.length ? items.concat(ticks) : ticks;
   }
 
@@ -228,4 +231,12 @@ export class Follower {
 function place(text) {
   if (!isCursor(text)) throw new Violation(`${JSON.stringify(text)} is no cursor`);
   return text;
+}
+
+/** Check records before any of them counts: what came with one that is wrong comes again, because the position is as it
+ * was. @param {any} records @returns {(Tick | Bar)[]} */
+function checked(records) {
+  if (!Array.isArray(records)) throw new Violation("there is no list of ticks");
+  for (const record of records) if (record?.type !== "bar") place(record?.cursor);
+  return records;
 }

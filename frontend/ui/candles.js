@@ -4,6 +4,10 @@ import { Series } from "../model/series.js";
 import { byId, make, write } from "./dom.js";
 
 /** @typedef {import("../client/follower.js").Tick} Tick */
+/** @typedef {import("./chart.js").Chart} Chart */
+/** @typedef {import("./chart_shapes.js").Alert} Alert */
+/** @typedef {import("./chart_shapes.js").Span} Span */
+/** @typedef {import("./looks.js").Colours} Colours */
 
 /** Candles that are asked for. */
 const LIMIT = 500;
@@ -18,35 +22,56 @@ const AGAIN = 3000;
 export class Candles {
   /** @type {Series | null} */
   series = null;
+  /** Null until its modules and Plotly's script have come. @type {Chart | null} */
+  #chart = null;
   #note = byId("chart-note");
-  #isLoaded = false;
+  #isFrozen = false;
+  /** @type {Alert[]} */
+  #alerts = [];
   /** Which history is being loaded: an older one must change nothing. */
   #turn = 0;
   /** @type {any} */
   #timer = null;
   #lookedAt = 0;
-  /** @type {{kind: "replayed" | "lost", from: number, to: number}[]} */
+  /** @type {Span[]} */
   #spans = [];
 
-  /**
-   * @param {import("./chart.js").Chart} chart
-   * @param {import("../model/market.js").Market} market
-   */
-  constructor(chart, market) {
-    this.chart = chart;
+  /** @param {import("../model/market.js").Market} market @param {Colours} colours */
+  constructor(market, colours) {
     this.market = market;
+    this.colours = colours;
   }
 
-  /** Load the chart's script. */
+  /** Load the chart, which takes longer than all else: when prices are there already. */
   async start() {
     this.#say("Loading the chart …");
     try {
-      await this.chart.load();
-      this.#isLoaded = true;
-      this.#say("");
-      if (this.series) this.#show();
+      this.#chart = await this.#make();
     } catch {
       this.#say("The chart's script could not be loaded; all else goes on.", () => this.start());
+      return;
+    }
+    this.#say("");
+    this.#chart.setAlerts(this.#alerts);
+    this.#chart.freeze(this.#isFrozen);
+    if (this.series) this.#show();
+  }
+
+  async #make() {
+    const { Chart } = await import("./chart.js");
+    const chart = new Chart({
+      host: byId("chart"),
+      readout: byId("readout"),
+      table: byId("chart-table"),
+      palette: this.colours,
+      onFollow: (isFollowing) => (byId("go-live").hidden = isFollowing),
+    });
+    try {
+      await chart.load();
+      return chart;
+    } catch (error) {
+      chart.close();
+      throw error;
     }
   }
 
@@ -60,25 +85,53 @@ export class Candles {
   clear(text) {
     this.series = null;
     this.#turn += 1;
+    this.#chart?.clear();
     this.#say(text);
   }
 
   /** Take history anew: after a gap, or to see what the server made of a candle that has closed. */
   reload() {
-    return this.#load(() => this.#isLoaded && this.chart.closed());
+    return this.#load(() => this.#chart?.closed());
   }
 
   /** @param {Tick} tick of any symbol: each moves the market's time */
   take(tick) {
     const change = this.series?.add(tick);
     if (change === "closed") this.#closed();
-    else if (change === "forming" && this.#isLoaded) this.chart.tick();
+    else if (change === "forming") this.#chart?.tick();
   }
 
   /** Tint a span of time. @param {"replayed" | "lost"} kind @param {number} from @param {number} to milliseconds */
   span(kind, from, to) {
     this.#spans = [...this.#spans.slice(-49), { kind, from, to }];
-    if (this.#isLoaded) this.chart.setSpans(this.#spans);
+    this.#chart?.setSpans(this.#spans);
+  }
+
+  /** @param {Alert[]} alerts of the symbol */
+  setAlerts(alerts) {
+    this.#alerts = alerts;
+    this.#chart?.setAlerts(alerts);
+  }
+
+  /** @param {Colours} colours */
+  setColours(colours) {
+    this.colours = colours;
+    this.#chart?.setPalette(colours);
+  }
+
+  /** Show nothing new while the page is hidden or paused. @param {boolean} isFrozen */
+  freeze(isFrozen) {
+    this.#isFrozen = isFrozen;
+    this.#chart?.freeze(isFrozen);
+  }
+
+  goLive() {
+    this.#chart?.goLive();
+  }
+
+  /** Download the chart as a picture. */
+  png() {
+    return this.#chart?.png();
   }
 
   csv() {
@@ -86,7 +139,7 @@ export class Candles {
   }
 
   #closed() {
-    if (this.#isLoaded) this.chart.closed();
+    this.#chart?.closed();
     const wait = Math.max(LOOK_AFTER, this.#lookedAt + LOOK_PAUSE - Date.now());
     this.#timer ??= setTimeout(() => this.reload(), wait);
   }
@@ -108,7 +161,6 @@ export class Candles {
       if (!answer.ok) throw new Error(String(answer.status));
       series.load(await answer.json());
       if (turn !== this.#turn) return;
-      if (this.#isLoaded || this.#note.dataset.kind === "history") this.#say("");
       then();
     } catch {
       if (turn === this.#turn) this.#timer = setTimeout(() => this.#load(then), AGAIN);
@@ -123,10 +175,10 @@ export class Candles {
 
   #show() {
     const { series } = this;
-    if (!series || !this.#isLoaded) return;
+    if (!series || !this.#chart) return;
     this.#say("");
-    this.chart.show(series, this.market.instruments.get(series.symbol) ?? null);
-    this.chart.setSpans(this.#spans);
+    this.#chart.show(series, this.market.instruments.get(series.symbol) ?? null);
+    this.#chart.setSpans(this.#spans);
     requestAnimationFrame(() => performance.mark("chart"));
   }
 

@@ -134,12 +134,13 @@ export function layoutOf(view, palette, { shapes, annotations }) {
 
 /** @param {View} view @param {Palette} palette */
 function axesOf({ x, y, volume, width, height, decimals }, palette) {
-  const common = { gridcolor: palette.grid, gridwidth: 1, zeroline: false, showline: false, automargin: false };
+  const common = { gridcolor: faint(palette.grid, 0.6), gridwidth: 1, zeroline: false, showline: false, automargin: false };
   const price = { ...common, side: "right", fixedrange: true, ticks: "", ticklabelstandoff: 4 };
   return {
     xaxis: {
       ...common,
       type: "date",
+      anchor: "y2",
       range: [...x],
       nticks: Math.max(2, Math.floor(width / 90)),
       tickangle: 0,
@@ -165,3 +166,9 @@ const TIMES = [
   { dtickrange: [60_000, 86_400_000], value: "%H:%M\n%-d %b" },
   { dtickrange: [86_400_000, null], value: "%-d %b\n%Y" },
 ];
+
+/** @param {string} color @param {number} opacity @returns {string} fainter, if it is written as browsers compute colours */
+function faint(color, opacity) {
+  const [, parts] = /^rgb\(([\d.]+, [\d.]+, [\d.]+)\)$/.exec(color) ?? [];
+  return parts ? `rgba(${parts}, ${opacity})` : color;
+}

@@ -60,3 +60,12 @@ test("no module makes markup of text", () => {
 
   assert.deepEqual(making, []);
 });
+
+test("the page names all modules that it begins with, so that they come at once", () => {
+  const begun = new Set(["app.js"]);
+  for (const name of begun) for (const target of importsOf(name)) begun.add(target);
+  const page = readFileSync(join(ROOT, "index.html"), "utf8");
+  const named = [...page.matchAll(/<link rel="modulepreload" href="\/([^"]+)"/g)].map(([, name]) => name);
+
+  assert.deepEqual(named, [...begun].filter((name) => name !== "app.js").sort());
+});

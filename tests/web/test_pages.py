@@ -84,6 +84,12 @@ async def test_the_page_is_served_with_headers_that_keep_others_out(client: http
     assert "camera=()" in answer.headers["Permissions-Policy"]
 
 
+async def test_modules_are_fresh_for_as_long_as_a_page_and_its_worker_load(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/client/ticker.js")
+
+    assert answer.headers["Cache-Control"] == "max-age=3, must-revalidate"
+
+
 @pytest.mark.parametrize("path", ["/", "/about/", "/app.js", "/client/ticker.js"])
 async def test_scripts_run_from_our_own_origin_only(client: httpx.AsyncClient, path: str) -> None:
     policy = directives(await client.get(path))

@@ -46,6 +46,9 @@ SECURITY = {
 # Cross-Origin-Embedder-Policy, whose plain <script> asks without CORS.
 PUBLIC = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 
+# A page's SharedWorker loads modules that the page has just loaded: it need not ask for each whether it has changed.
+FRESH = "max-age=3, must-revalidate"
+
 # What pages call the chart script.
 PLOTLY = "plotly.min.js"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -57,7 +60,7 @@ class Page:
     def __init__(self, data: bytes, suffix: str, headers: Mapping[str, str]) -> None:
         self.headers = {
             "Content-Type": TYPES[suffix],
-            "Cache-Control": "no-cache",
+            "Cache-Control": "no-cache" if suffix == ".html" else FRESH,
             "ETag": f'"{sha256(data).hexdigest()[:32]}"',
             "Vary": "Accept-Encoding",
             **SECURITY,
