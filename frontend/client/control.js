@@ -23,6 +23,7 @@ export class Control {
   /** @type {Promise<Ops> | null} */
   #opening = null;
   #blockedUntil = 0;
+  #isClosed = false;
 
   /** @param {import("./request.js").Request} request @param {() => void} opened called when a socket is attached */
   constructor(request, opened) {
@@ -45,20 +46,27 @@ export class Control {
     try {
       return await (await this.#ops()).do(op, fields);
     } catch (error) {
-      if (!(error instanceof Failure) || !WAYS.has(error.code)) throw error;
+      if (this.#isClosed || !(error instanceof Failure) || !WAYS.has(error.code)) throw error;
       return this.request.json("PATCH", `/v1/sessions/${this.request.session}`, { body: JSON.stringify({ op, ...fields }) });
     }
   }
 
   close() {
+    this.#isClosed = true;
+    this.#leave();
+  }
+
+  /** Close the socket, also one that is open and of no use. */
+  #leave() {
     this.#socket?.close();
-    this.#opening = null;
+    this.#socket = this.#opening = null;
   }
 
   #ops() {
+    if (this.#isClosed) throw closed();
     if (this.request.env.now() < this.#blockedUntil) throw new Failure("blocked", "a WebSocket can't be had");
     this.#opening ??= this.#open().catch((error) => {
-      this.#opening = null;
+      this.#leave();
       this.#blockedUntil = this.request.env.now() + BLOCKED;
       throw error instanceof Failure ? error : new Failure("blocked", String(error));
     });
@@ -69,6 +77,7 @@ export class Control {
   async #open() {
     const { env, session } = this.request;
     const ticket = await this.request.ticket(false);
+    if (this.#isClosed) throw closed();
     if (!env.WebSocket) throw new Failure("blocked", "there is no WebSocket here");
     const socket = new env.WebSocket(this.request.socketAddress(ticket), [SUBPROTOCOL]);
     const ops = new Ops(env, (text) => socket.send(text));
@@ -98,4 +107,8 @@ export class Control {
       };
     });
   }
+}
+
+function closed() {
+  return new Failure("cut", "the client is closed");
 }

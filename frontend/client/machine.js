@@ -30,6 +30,12 @@ const LOOK_INTERVAL = 1000;
 /** Milliseconds in which a server that is there answers. */
 const PROBE_TIMEOUT = 2000;
 
+/** Seconds to stay away at least where someone says when to come back: a proxy may say 0 for ever. */
+const SHORTEST_WAIT = 0.1;
+
+/** Milliseconds that a timer can hold; it would take more for none. */
+const LONGEST_WAIT = 2 ** 31 - 1;
+
 /**
  * What a machine tells its owner.
  *
@@ -136,7 +142,9 @@ export class Machine {
     this.messages = 0;
     this.follower.begin();
     this.silence.begin(this.env.now());
+    const turn = this.#turn;
     if (this.state !== "connecting" && this.state !== "reconnecting") this.#enter("reconnecting");
+    if (this.#turn !== turn) return;
     const connection = new TRANSPORTS[this.transport](this.request, {
       receive: (message) => this.connection === connection && this.#receive(message),
       end: (failure) => this.connection === connection && this.#fail(failure),
@@ -144,6 +152,7 @@ export class Machine {
     this.connection = connection;
     this.#timer = this.env.setTimeout(() => this.#late(), OPEN_TIMEOUT);
     this.owner.changed();
+    if (this.connection !== connection) return;
     connection.open(this.follower.position ?? this.start).catch((error) => {
       const failure = error instanceof Failure ? error : new Failure("blocked", String(error));
       if (this.connection === connection) this.#fail(failure);
@@ -173,7 +182,6 @@ export class Machine {
       this.owner.take(message, items, isReplay);
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
-      this.follower.statistics.violations += 1;
       this.#fail(error);
     }
   }
@@ -218,8 +226,10 @@ export class Machine {
   }
 
   #look() {
-    this.#check();
     this.#looker = this.env.setTimeout(() => this.#look(), LOOK_INTERVAL);
+    // After a sleep this timer may be due before what has come meanwhile.
+    if (this.silence.isDead(this.env.now())) this.wake();
+    else this.#check();
   }
 
   /** Act on how long nothing has come. */
@@ -235,15 +245,18 @@ export class Machine {
     const lasted = this.#opened === null ? 0 : this.env.now() - this.#opened;
     const wasOpen = this.#opened !== null;
     this.#drop();
+    const turn = this.#turn;
     if (lasted >= STABLE) this.#backoff.reset();
     this.failure = failure;
+    this.follower.statistics.violations += Number(failure instanceof Violation);
     if (failure.isFinal && !(wasOpen && this.#isRenewable(failure))) return this.#enter("refused");
     this.#enter(isRefusal(failure) ? "refused" : "reconnecting");
-    const token = (this.#turn = {});
+    if (this.#turn !== turn) return;
     if (failure.retryAfter === null && !wasOpen && failure.reached === null) await this.#probe(failure);
-    if (this.#turn !== token) return;
+    if (this.#turn !== turn) return;
     this.#changeTransport(failure);
-    this.#wait(failure.retryAfter ?? this.#backoff.next());
+    const told = failure.retryAfter;
+    this.#wait(told === null ? this.#backoff.next() : Math.max(told, SHORTEST_WAIT));
   }
 
   /** Whether another token may do: one that has expired on an open connection.
@@ -252,20 +265,23 @@ export class Machine {
     return code === "unauthorized" && typeof this.request.token === "function";
   }
 
-  /** Which failure is being dealt with: a probe that was overtaken must change nothing. */
+  /** What is being done now: a probe that was overtaken must change nothing, nor must one whom a listener closed. */
   #turn = {};
 
   /** Find out whether the server is there at all: one that is away says nothing about the transport.
    * @param {Failure} failure */
   async #probe(failure) {
-    const signal = AbortSignal.timeout(PROBE_TIMEOUT);
+    const late = new AbortController();
+    const timer = this.env.setTimeout(() => late.abort(), PROBE_TIMEOUT);
+    const how = /** @type {RequestInit} */ ({ mode: "no-cors", cache: "no-store", signal: late.signal });
     try {
       // Its answer may not be read from another origin, but that there is one can be seen.
-      await this.env.fetch(this.request.address("/healthz"), { mode: "no-cors", cache: "no-store", signal });
+      await this.env.fetch(this.request.address("/healthz"), how);
       failure.reached = true;
     } catch {
       failure.reached = false;
     }
+    this.env.clearTimeout(timer);
   }
 
   /** Pass over a transport that did not open in time, or failed twice in a row. One that had delivered before it was
@@ -280,8 +296,9 @@ export class Machine {
 
   /** @param {number} seconds */
   #wait(seconds) {
-    this.retryAt = this.env.now() + seconds * 1000;
-    this.#timer = this.env.setTimeout(() => this.#connect(), seconds * 1000);
+    const wait = Math.min(seconds * 1000, LONGEST_WAIT);
+    this.retryAt = this.env.now() + wait;
+    this.#timer = this.env.setTimeout(() => this.#connect(), wait);
     this.owner.changed();
   }
 
@@ -313,7 +330,8 @@ function farewell(message) {
   if (message.type !== "bye") return null;
   const { reason, retry, reconnect } = message;
   if (reconnect === false) return new Failure(reason, "another connection has taken this session", { isFinal: true });
-  return new Failure("bye", `the server ended the stream: ${reason}`, { retryAfter: retry / 1000 });
+  const retryAfter = retry === undefined ? undefined : retry / 1000;
+  return new Failure("bye", `the server ended the stream: ${reason}`, { retryAfter });
 }
 
 /** Whether the server refuses, rather than that the network fails or that it was told to cut.

@@ -31,7 +31,11 @@ export class Ops {
     return new Promise((resolve, reject) => {
       const timer = this.env.setTimeout(() => this.#settle(id)?.reject(silent(op)), ANSWER_TIMEOUT);
       this.#asked.set(id, { resolve, reject, timer });
-      this.send(JSON.stringify({ op, id, ...fields }));
+      try {
+        this.send(JSON.stringify({ op, id, ...fields }));
+      } catch (error) {
+        this.#settle(id)?.reject(new Failure("cut", `${op} was not sent: ${error}`));
+      }
     });
   }
 

@@ -50,24 +50,29 @@ export class Recovery {
    */
   take(message, now, follower, transport) {
     if (this.#at === null) return null;
-    if (this.#until === null) this.#reopen(message, now);
-    return this.#isOver(message, follower) ? this.#finish(follower.statistics, transport) : null;
+    // Not at any message: where a listener changes the transport, the old connection's last one is still to come.
+    if (message.type === "hello" || (message.type === "poll" && this.#until === null)) {
+      this.#reopen(message, now, follower.statistics);
+    }
+    return this.#until !== null && this.#isOver(message, follower) ? this.#finish(follower.statistics, transport) : null;
   }
 
-  /** @param {any} message @param {number} now */
-  #reopen(message, now) {
+  /** A replay that was cut has brought a part already, and hello promises the rest.
+   * @param {any} message @param {number} now @param {Statistics} statistics */
+  #reopen(message, now, { replayed }) {
+    const { replayed: before } = /** @type {Statistics} */ (this.#before);
     this.#until = now;
-    this.#missed = message.replay ?? 0;
+    this.#missed = replayed - before + (message.replay ?? 0);
     this.#isPolling = message.type === "poll";
   }
 
-  /** A replay is proved by the heartbeat after it, whose count the follower has compared.
+  /** A replay is proved by the heartbeat after it, whose count the follower has compared; a pause holds it back.
    * @param {any} message @param {import("./follower.js").Follower} follower */
   #isOver(message, follower) {
     if (message.type === "poll") return !message.more;
     if (message.type === "hello") return !message.follows && !message.replay;
     if (message.type === "snapshot") return message.scope === "all";
-    return message.type === "heartbeat" && follower.phase !== "replaying";
+    return message.type === "heartbeat" && follower.phase === "live";
   }
 
   /** @param {Statistics} now @param {string} transport @returns {Recovered} */

@@ -96,7 +96,9 @@ export class Request {
   async json(method, path, { body, query } = {}) {
     const answer = await this.send(method, path, { body, query, headers: await this.headers() });
     if (!answer.ok) throw await answerFailure(answer);
-    return answer.json();
+    return answer.json().catch((error) => {
+      throw new Failure("blocked", `the answer to ${path} is not the server's: ${error}`);
+    });
   }
 
   /**

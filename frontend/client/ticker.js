@@ -70,8 +70,10 @@ export class Ticker extends Emitter {
   #node = null;
   /** What is wanted; the server may not know it yet. @type {Subscription} */
   #wanted;
-  /** The change of the subscription that is on its way. @type {Promise<void> | null} */
+  /** The change of the subscription that is on its way; whether the server has it. @type {Promise<boolean> | null} */
   #syncing = null;
+  /** Ends the rest before a change is sent again. @type {() => void} */
+  #resume = () => {};
   #isClosed = false;
   #isCrowded = false;
   /** @type {TransportName | null} */
@@ -231,6 +233,7 @@ export class Ticker extends Emitter {
     this.#isClosed = true;
     this.control.close();
     this.machine.close();
+    this.#resume();
   }
 
   get #isStreaming() {
@@ -281,28 +284,42 @@ export class Ticker extends Emitter {
 
   /** Bring what is wanted to the server; one change at a time. */
   async #sync() {
-    while (!this.#isClosed && !same(this.#wanted, this.request.effective)) {
-      this.#syncing ??= this.#send(this.#wanted).finally(() => (this.#syncing = null));
-      await this.#syncing;
-      if (!this.#isStreaming) return;
+    // Who asked for the change that is on its way is told how it ends.
+    if (this.#syncing) await this.#syncing.catch(() => {});
+    let isDone = false;
+    while (!isDone && this.#isStreaming && !same(this.#wanted, this.request.effective)) {
+      isDone = await (this.#syncing ??= this.#send(this.#wanted).finally(() => (this.#syncing = null)));
     }
   }
 
-  /** @param {Subscription} wanted */
+  /** @param {Subscription} wanted @returns {Promise<boolean>} whether the server has it; else try again */
   async #send(wanted) {
     const before = this.request.effective;
     try {
       await this.do("set", wanted);
       this.request.effective = wanted;
+      return true;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       if (error.isFinal) {
         if (this.#wanted === wanted) this.#wanted = before;
         throw error;
       }
-      const wait = (error.retryAfter ?? AGAIN) * 1000;
-      await new Promise((resolve) => this.env.setTimeout(() => resolve(undefined), wait));
+      await this.#rest((error.retryAfter ?? AGAIN) * 1000);
+      return false;
     }
+  }
+
+  /** @param {number} milliseconds @returns {Promise<void>} resolves also when the ticker is closed */
+  #rest(milliseconds) {
+    if (this.#isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.env.setTimeout(resolve, milliseconds);
+      this.#resume = () => {
+        this.env.clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 }
 

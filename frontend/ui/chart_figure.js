@@ -4,16 +4,9 @@
 /** @typedef {import("./chart_range.js").Range} Range */
 /** @typedef {Record<"bg" | "panel" | "text" | "muted" | "up" | "down" | "accent" | "warn" | "error" | "grid", string>} Palette CSS colours */
 
-/**
- * @typedef {object} Columns the closed candles as arrays of one length, oldest first
- * @property {number[]} x wall times in milliseconds
- * @property {(number | null)[]} open
- * @property {(number | null)[]} high
- * @property {(number | null)[]} low
- * @property {(number | null)[]} close
- * @property {(number | null)[]} volume
- * @property {boolean[]} isUp
- */
+/** @typedef {(number | null)[]} Numbers */
+
+/** @typedef {{x: number[], open: Numbers, high: Numbers, low: Numbers, close: Numbers, volume: Numbers}} Columns candles as arrays of one length, oldest first; x are wall times in milliseconds */
 
 /**
  * @typedef {object} View what a layout is made of
@@ -63,36 +56,44 @@ export const CONFIG = Object.freeze({
  * @returns {Columns}
  */
 export function columnsOf(candles, offset, length) {
+  const last = candles.at(-1);
   const x = candles.map(({ ts }) => ts / 1000 + offset);
   // Plotly makes candles as wide as the smallest distance between two: an empty one at the end gives that distance
   // where buckets without trades, or a single candle, would not.
-  const end = candles.length ? [null] : [];
-  if (candles.length) x.push(x[x.length - 1] + length);
+  if (last) x.push(last.ts / 1000 + offset + length);
+  /** @param {"open" | "high" | "low" | "close" | "volume"} name @returns {Numbers} */
+  const column = (name) => [...candles.map((candle) => candle[name]), ...(last ? [null] : [])];
   return {
     x,
-    open: [...candles.map(({ open }) => open), ...end],
-    high: [...candles.map(({ high }) => high), ...end],
-    low: [...candles.map(({ low }) => low), ...end],
-    close: [...candles.map(({ close }) => close), ...end],
-    volume: [...candles.map(({ volume }) => volume), ...end],
-    isUp: [...directions(candles), ...end.map(() => true)],
+    open: column("open"),
+    high: column("high"),
+    low: column("low"),
+    close: column("close"),
+    volume: column("volume"),
   };
 }
 
-/** Tell which candles are drawn as rising: one that ends where it began goes by the close before it, as in Plotly.
- * @param {readonly Candle[]} candles @returns {boolean[]} */
-export function directions(candles) {
-  let isUp = true;
-  return candles.map(({ open, close }, index) => {
-    const from = close === open ? candles[index - 1]?.close : open;
+/**
+ * Tell which candles are drawn as rising: one that ends where it began goes by the close before it, as in Plotly.
+ *
+ * @param {readonly Candle[]} candles
+ * @param {Candle} [before] the one before the first
+ * @param {boolean} [isUp] how that one is drawn
+ * @returns {boolean[]}
+ */
+export function directionsOf(candles, before, isUp = true) {
+  let previous = before?.close;
+  return candles.map(({ open, close }) => {
+    const from = close === open ? previous : open;
     if (from !== undefined && from !== close) isUp = close > from;
+    previous = close;
     return isUp;
   });
 }
 
 /** Rising candles are hollow and falling ones filled, so that colour alone says nothing.
- * @param {Columns} columns @param {Palette} palette @returns {object[]} */
-export function tracesOf({ x, open, high, low, close, volume, isUp }, palette) {
+ * @param {Columns} columns @param {boolean[]} isUp of each candle @param {Palette} palette @returns {object[]} */
+export function tracesOf({ x, open, high, low, close, volume }, isUp, palette) {
   const candles = {
     type: "candlestick",
     ...{ x, open, high, low, close },

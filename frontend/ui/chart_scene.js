@@ -1,9 +1,10 @@
 /** Scene: what a chart shows of a series at this moment, and from where to where. No DOM. */
 
 import { decimalsOf } from "../model/format.js";
-import { columnsOf, directions, layoutOf, tracesOf } from "./chart_figure.js";
+import { layoutOf } from "./chart_figure.js";
 import * as ranges from "./chart_range.js";
 import { alertMarks, formingShapes, lastPrice, spanShapes } from "./chart_shapes.js";
+import { Traces } from "./chart_traces.js";
 
 /** @typedef {import("../model/series.js").Candle} Candle */
 /** @typedef {import("../model/series.js").Series} Series */
@@ -31,13 +32,6 @@ export class Scene {
   y = [0, 1];
   /** Pixels of the figure. */
   size = { width: 0, height: 0 };
-  /** @type {readonly Candle[]} */
-  #closed = [];
-  #columns = columnsOf([], 0, 1);
-  /** Counts the traces that were made. */
-  #revision = 0;
-  /** @type {{palette: Palette, traces: object[]} | null} */
-  #drawn = null;
   /** The top of the volumes that are shown. */
   #top = 1;
   /** Whether the next fit must not keep what was shown before. */
@@ -60,20 +54,16 @@ export class Scene {
     this.decimals = decimalsOf(this.tickSize);
     /** Milliseconds of a bucket. */
     this.length = series.length / 1000;
+    this.traces = new Traces(offset, this.length);
     this.look();
   }
 
   /** Take over what the series holds now. @returns {boolean} whether closed candles are others than before */
   look() {
     const { bars, forming } = this.series;
-    const isOther = !areSame(this.#closed, bars);
-    if (isOther) {
-      this.#closed = [...bars];
-      this.#columns = columnsOf(bars, this.offset, this.length);
-      this.#drawn = null;
-    }
+    const isOther = this.traces.take(bars);
     this.forming = forming;
-    this.candles = forming ? [...this.#closed, forming] : [...this.#closed];
+    this.candles = forming ? [...bars, forming] : [...bars];
     if (this.isFollowing) this.#follow();
     return isOther;
   }
@@ -132,7 +122,7 @@ export class Scene {
 
   /** @param {number} index @returns {boolean} whether a candle is drawn as rising */
   isUp(index) {
-    return index < this.#closed.length ? this.#columns.isUp[index] : this.#isFormingUp;
+    return this.traces.isUp(index, this.forming);
   }
 
   /** Margins: prices stand at the right. */
@@ -158,14 +148,12 @@ export class Scene {
    */
   figure(palette, marks) {
     this.#fit();
-    if (this.#drawn?.palette !== palette) {
-      this.#drawn = { palette, traces: tracesOf(this.#columns, palette) };
-      this.#revision += 1;
-    }
+    const traces = this.traces.of(this.x, palette);
     const { x, y, margin, decimals } = this;
     const identity = `${this.series.symbol} ${this.series.interval}`;
-    const view = { x, y, volume: this.#top, ...this.size, margin, decimals, revision: this.#revision, identity };
-    return { traces: this.#drawn.traces, layout: layoutOf(view, palette, this.#marks(palette, marks)) };
+    const { revision } = this.traces;
+    const view = { x, y, volume: this.#top, ...this.size, margin, decimals, revision, identity };
+    return { traces, layout: layoutOf(view, palette, this.#marks(palette, marks)) };
   }
 
   /** @param {Palette} palette @param {Marks} marks */
@@ -181,11 +169,6 @@ export class Scene {
     const shapes = [...spanShapes(spans, frame, palette), ...alert.shapes, ...price.shapes];
     if (forming) shapes.push(...formingShapes(forming, this.wall(forming.ts), this.length, isUp, palette));
     return { shapes, annotations: [...alert.annotations, ...price.annotations] };
-  }
-
-  get #isFormingUp() {
-    const last = this.#closed.at(-1);
-    return directions([...(last ? [last] : []), ...(this.forming ? [this.forming] : [])]).at(-1) ?? true;
   }
 
   /** @returns {number[]} where candles stand */
@@ -231,11 +214,4 @@ export class Scene {
   #shownSlots() {
     return (this.x[1] - this.x[0]) / this.length;
   }
-}
-
-/** @param {readonly Candle[]} some @param {readonly Candle[]} others @returns {boolean} whether they are equal */
-function areSame(some, others) {
-  const names = /** @type {const} */ (["ts", "open", "high", "low", "close", "volume"]);
-  if (some.length !== others.length) return false;
-  return some.every((each, index) => each === others[index] || names.every((name) => each[name] === others[index][name]));
 }

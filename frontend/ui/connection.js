@@ -13,12 +13,10 @@ const LIMIT = 50;
 export class ConnectionPanel {
   #list = byId("recoveries");
   #note = byId("cut-note");
-  /** @type {import("../client/shared.js").Status | null} */
-  status = null;
   #pinned = "";
 
-  /** @param {AnyTicker} ticker @param {import("./painter.js").Painter} painter */
-  constructor(ticker, painter) {
+  /** @param {import("./painter.js").Painter} painter @param {() => AnyTicker | null} ticker the one in use */
+  constructor(painter, ticker) {
     this.ticker = ticker;
     painter.add(() => this.#paint());
     for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("[data-cut]"))) {
@@ -26,16 +24,16 @@ export class ConnectionPanel {
     }
     byId("transports").addEventListener("change", ({ target }) => {
       const { value } = /** @type {HTMLInputElement} */ (target);
-      this.ticker.use(/** @type {any} */ (value || null));
+      this.ticker()?.use(/** @type {any} */ (value || null));
     });
-    if (!this.#list.childElementCount) this.#list.append(hint());
+    this.#list.append(hint());
   }
 
   /** @param {number} seconds */
   async cut(seconds) {
     write(this.#note, `cutting for ${seconds} s …`);
     try {
-      await this.ticker.cut(seconds);
+      await this.ticker()?.cut(seconds);
       write(this.#note, `cut for ${seconds} s by the server`);
     } catch (error) {
       write(this.#note, error instanceof Error ? `not cut: ${error.message}` : "not cut");
@@ -60,7 +58,7 @@ export class ConnectionPanel {
   }
 
   #paint() {
-    const { status } = this;
+    const status = this.ticker()?.status;
     if (!status) return;
     const { received, duplicates, replayed, gaps, lost, reconnects, violations } = status.statistics;
     fillPairs(byId("counts"), [

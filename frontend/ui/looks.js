@@ -10,8 +10,8 @@ const NAMES = /** @type {const} */ (["bg", "panel", "text", "muted", "up", "down
 /** @typedef {Record<typeof NAMES[number] | "grid", string>} Colours */
 
 export class Looks {
-  /** @param {View} view @param {() => void} changed @param {import("./flash.js").Flash} flash */
-  constructor(view, changed, flash) {
+  /** @param {View} view @param {import("./flash.js").Flash} flash @param {() => void} changed */
+  constructor(view, flash, changed) {
     this.view = view;
     popover(byId("looks"), byId("looks-panel"));
     this.#choices("theme", changed);

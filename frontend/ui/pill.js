@@ -79,7 +79,7 @@ export class Pill {
       ["reconnects", String(statistics.reconnects)],
       ["replayed", String(statistics.replayed)],
       ["lost", lostText(statistics).replace("lost ", "")],
-      ["tabs", status.tabs ? `${status.tabs} share the stream` : "a stream of its own"],
+      ["tabs", (status.tabs ?? 1) > 1 ? `${status.tabs} share the stream` : "this one"],
     ];
   }
 

@@ -82,6 +82,11 @@ export class Watchlist {
     this.painter.ask();
   }
 
+  /** Paint every row anew. */
+  refresh() {
+    this.show(this.list);
+  }
+
   /** A symbol has a new price, another than before if `before` is one.
    * @param {string} symbol @param {number | null} before @param {number} now */
   touch(symbol, before, now) {

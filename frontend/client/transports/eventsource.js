@@ -65,10 +65,15 @@ export class EventSourceStream {
   async #explain(url) {
     const target = url.slice(this.request.url.length);
     try {
-      const answer = await this.request.send("HEAD", target, { headers: await this.request.headers() });
-      if (answer.ok) return new Failure("cut", "the stream was refused, and would be served now");
-      if (!answer.headers.get("Content-Type")?.startsWith("application/json")) return await answerFailure(answer);
-      return await answerFailure(await this.request.send("GET", target, { headers: await this.request.headers() }));
+      const headers = await this.request.headers();
+      let answer = await this.request.send("HEAD", target, { headers });
+      if (!answer.ok && answer.headers.get("Content-Type")?.startsWith("application/json")) {
+        answer = await this.request.send("GET", target, { headers });
+      }
+      if (!answer.ok) return await answerFailure(answer);
+      // A stream that is served after all has no end to wait for.
+      answer.body?.cancel().catch(() => {});
+      return new Failure("cut", "the stream was refused, and would be served now");
     } catch (error) {
       return error instanceof Failure ? error : new Failure("cut", String(error));
     }

@@ -32,7 +32,7 @@ export class SocketStream {
   constructor(request, listener) {
     this.request = request;
     this.listener = listener;
-    this.ops = new Ops(request.env, (text) => this.#socket?.send(text));
+    this.ops = new Ops(request.env, (text) => this.#send(text));
   }
 
   /** @param {string | null} cursor */
@@ -49,6 +49,12 @@ export class SocketStream {
 
   #stream() {
     this.ops.do("stream", {}).catch((failure) => this.#end(failure));
+  }
+
+  /** @param {string} text */
+  #send(text) {
+    if (!this.#socket) throw new Error("there is no socket yet");
+    this.#socket.send(text);
   }
 
   /** @param {string} text */
