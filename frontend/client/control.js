@@ -63,7 +63,6 @@ export class Control {
   }
 
   #ops() {
-    if (this.#isClosed) throw closed();
     if (this.request.env.now() < this.#blockedUntil) throw new Failure("blocked", "a WebSocket can't be had");
     this.#opening ??= this.#open().catch((error) => {
       this.#leave();

@@ -54,6 +54,8 @@ export class Follower {
   #sent = 0;
   /** Whether none came since the last heartbeat. */
   #silent = false;
+  /** The newest tick when the client asked for a pause: up to it ticks were due before. @type {string | null} */
+  #held = null;
   /** Bars since the position last moved: around a cut they come again. @type {Set<string>} */
   #bars = new Set();
 
@@ -69,6 +71,17 @@ export class Follower {
     this.#sent = 0;
     this.#silent = false;
     this.replay = { of: 0, done: 0 };
+  }
+
+  /** Pause: from a place on the server holds ticks back, as the client has asked. @param {unknown} cursor */
+  pause(cursor) {
+    this.phase = "paused";
+    this.#held = isCursor(cursor) ? cursor : this.position;
+  }
+
+  /** Play: the server holds nothing back any more. */
+  play() {
+    if (this.phase === "paused") this.phase = "live";
   }
 
   /**
@@ -142,8 +155,9 @@ export class Follower {
   /** @param {Tick} tick @returns {boolean} whether it is new */
   #tick(tick) {
     const at = tick.cursor;
+    const isHeld = this.#isHeld(at);
     this.#sent += 1;
-    this.#silent = false;
+    this.#silent = isHeld;
     if (this.position !== null && compareCursors(at, this.position) <= 0) {
       this.statistics.duplicates += 1;
       return false;
@@ -153,7 +167,7 @@ export class Follower {
       this.statistics.replayed += 1;
       this.replay.done += 1;
     }
-    if (this.phase === "paused") this.phase = "live";
+    if (!isHeld) this.play();
     this.#advance(at);
     return true;
   }
@@ -195,7 +209,7 @@ export class Follower {
       throw new Violation(`${heartbeat.sent} ticks were sent up to ${at}, ${this.#sent} have come`);
     }
     if (this.#silent && at === this.position && compareCursors(place(heartbeat.newest), at) > 0) this.phase = "paused";
-    else if (this.phase === "paused") this.phase = "live";
+    else if (!this.#isHeld(at)) this.play();
     this.#silent = true;
     this.#advance(at);
     return [];
@@ -205,12 +219,19 @@ export class Follower {
   #page(page) {
     const at = place(page.cursor);
     const records = checked(page.ticks);
-    this.phase = page.more ? "replaying" : "live";
+    if (!this.#isHeld(at)) this.phase = page.more ? "replaying" : "live";
     this.#gap = page.gap ?? null;
     const items = page.snapshot ? this.#snapshot(page.snapshot) : [];
     const ticks = this.#ticks(records);
     this.#advance(at);
     return items.length ? items.concat(ticks) : ticks;
+  }
+
+  /** Whether a pause goes on at a place: what was due before it does not end it.
+   * @param {string} at */
+  #isHeld(at) {
+    if (this.phase !== "paused") return false;
+    return at === this.position || (this.#held !== null && compareCursors(at, this.#held) <= 0);
   }
 
   /** Move the position forward; a place behind it, as a heartbeat's of a paused session, changes nothing.

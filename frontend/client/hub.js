@@ -76,9 +76,9 @@ export class Hub {
   #open(tab, { url, options, lock }) {
     tab.want(options.symbols ?? []);
     this.#tabs.add(tab);
-    if (lock) this.left(lock).then(() => this.#remove(tab));
+    if (lock) this.left(lock).then(() => this.#remove(tab)).catch(() => {});
     if (this.#ticker === null) this.#start(url, options);
-    else this.#ticker.set({ symbols: this.#union() }).catch(() => {});
+    else this.#bring(tab, []).catch((error) => tab.port.postMessage({ type: "failure", value: plain(error) }));
     this.#welcome(tab);
     this.#soon();
   }
@@ -115,11 +115,24 @@ export class Hub {
 
   /** @param {Tab} tab @param {{symbols: string[]}} change */
   async #set(tab, { symbols }) {
+    const before = tab.symbols;
     const added = symbols.filter((name) => !tab.wants(name));
     tab.want(symbols);
     this.#known(tab, matcher(added));
     this.#forget();
-    await this.#ticker?.set({ symbols: this.#union() });
+    await this.#bring(tab, before);
+  }
+
+  /** Bring what all tabs want to the ticker. A wish that is refused is taken back: the next one of any tab would be
+   * refused with it. @param {Tab} tab @param {string[]} before what it wanted until now */
+  async #bring(tab, before) {
+    const { symbols } = tab;
+    try {
+      await this.#ticker?.set({ symbols: this.#union() });
+    } catch (error) {
+      if (tab.symbols === symbols) tab.want(before);
+      throw error;
+    }
   }
 
   /** Hand a tab what other tabs have already been told of names that it adds.
@@ -153,8 +166,9 @@ export class Hub {
     this.#soon();
   }
 
-  /** Forget symbols that no tab wants any more: what is known of them grows old. */
+  /** Forget symbols that no tab wants any more: what is known of them grows old. Without tabs it is still kept up. */
   #forget() {
+    if (!this.#tabs.size) return;
     for (const known of [this.#quotes, this.#trades]) {
       for (const symbol of known.keys()) if (![...this.#tabs].some((tab) => tab.wants(symbol))) known.delete(symbol);
     }
@@ -218,7 +232,7 @@ function matcher(symbols) {
   const names = new Set(symbols);
   const globs = symbols.filter((name) => name.includes("*"));
   if (!globs.length) return (symbol) => names.has(symbol);
-  const escaped = globs.map((glob) => glob.replace(/[.\/]/g, "\\$&").replace(/\*+/g, ".*"));
+  const escaped = globs.map((glob) => glob.replace(/[^A-Za-z0-9_*]/g, "\\$&").replace(/\*+/g, ".*"));
   const pattern = new RegExp(`^(?:${escaped.join("|")})$`);
   return (symbol) => names.has(symbol) || pattern.test(symbol);
 }

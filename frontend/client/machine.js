@@ -152,7 +152,6 @@ export class Machine {
     this.connection = connection;
     this.#timer = this.env.setTimeout(() => this.#late(), OPEN_TIMEOUT);
     this.owner.changed();
-    if (this.connection !== connection) return;
     connection.open(this.follower.position ?? this.start).catch((error) => {
       const failure = error instanceof Failure ? error : new Failure("blocked", String(error));
       if (this.connection === connection) this.#fail(failure);

@@ -1,5 +1,7 @@
 /** Recovery: what one break of the stream cost, counted by the client and held against what the server said. */
 
+import { compareCursors } from "./cursor.js";
+
 /**
  * @typedef {object} Recovered
  * @property {"cut" | "switch"} cause `switch` if the client let go by itself, to use another transport
@@ -24,6 +26,8 @@ export class Recovery {
   /** @type {"cut" | "switch"} */
   #cause = "cut";
   #missed = 0;
+  /** The newest tick when the connection began again. */
+  #newest = "";
   #isPolling = false;
   /** @type {Statistics | null} */
   #before = null;
@@ -54,7 +58,7 @@ export class Recovery {
     if (message.type === "hello" || (message.type === "poll" && this.#until === null)) {
       this.#reopen(message, now, follower.statistics);
     }
-    return this.#until !== null && this.#isOver(message, follower) ? this.#finish(follower.statistics, transport) : null;
+    return this.#until !== null && this.#isOver(message) ? this.#finish(follower.statistics, transport) : null;
   }
 
   /** A replay that was cut has brought a part already, and hello promises the rest.
@@ -63,16 +67,17 @@ export class Recovery {
     const { replayed: before } = /** @type {Statistics} */ (this.#before);
     this.#until = now;
     this.#missed = replayed - before + (message.replay ?? 0);
+    this.#newest = message.newest;
     this.#isPolling = message.type === "poll";
   }
 
-  /** A replay is proved by the heartbeat after it, whose count the follower has compared; a pause holds it back.
-   * @param {any} message @param {import("./follower.js").Follower} follower */
-  #isOver(message, follower) {
+  /** A replay is proved by the heartbeat after it, whose count the follower has compared. Others may come before, in a
+   * long one or while a pause holds it back. @param {any} message */
+  #isOver(message) {
     if (message.type === "poll") return !message.more;
     if (message.type === "hello") return !message.follows && !message.replay;
     if (message.type === "snapshot") return message.scope === "all";
-    return message.type === "heartbeat" && follower.phase === "live";
+    return message.type === "heartbeat" && compareCursors(message.cursor, this.#newest) >= 0;
   }
 
   /** @param {Statistics} now @param {string} transport @returns {Recovered} */

@@ -8,6 +8,7 @@ import { browser, randomId } from "./env.js";
 import { Failure } from "./failure.js";
 import { takeSlot, waitForSlot } from "./slots.js";
 import { Ticker } from "./ticker.js";
+import { httpVersion } from "./version.js";
 
 /** @typedef {import("./ticker.js").Options} Options */
 /** @typedef {import("./ticker.js").Status & {tabs?: number, isCrowded?: boolean}} Status */
@@ -93,8 +94,14 @@ export class SharedTicker extends Emitter {
   async set({ symbols }) {
     const sector = symbols.find(isSector);
     if (sector) throw new TypeError(`${sector} needs a ticker of the page's own: share: false`);
-    this.opening.options = { ...this.opening.options, symbols };
-    await this.#ask("set", { symbols });
+    const before = this.opening.options;
+    const options = (this.opening.options = { ...before, symbols });
+    try {
+      await this.#ask("set", { symbols });
+    } catch (error) {
+      if (this.opening.options === options) this.opening.options = before;
+      throw error;
+    }
   }
 
   /** @param {string[]} symbols */
@@ -186,7 +193,7 @@ export async function openTicker(url, { share = true, ...given } = {}) {
     const shared = await SharedTicker.open(url, options).catch(() => null);
     if (shared) return shared;
   }
-  if (!isHttp1() || (await takeSlot())) return new Ticker(url, options);
+  if (httpVersion(url) !== "h1" || (await takeSlot())) return new Ticker(url, options);
   const ticker = new Ticker(url, options);
   ticker.crowd(true);
   waitForSlot().then(() => ticker.crowd(false));
@@ -203,11 +210,6 @@ function canShare(url, { token, env, symbols }) {
 /** @param {string} name */
 function isSector(name) {
   return name.startsWith("sector:");
-}
-
-function isHttp1() {
-  const [entry] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
-  return (entry?.nextHopProtocol ?? "http/1.1") === "http/1.1";
 }
 
 /** Hold a lock for as long as this page lives. @returns {Promise<string>} its name; empty where there are no locks */

@@ -149,14 +149,14 @@ export class Ticker extends Emitter {
 
   /** Let the server hold ticks back until `play`. */
   async pause() {
-    await this.do("pause");
-    this.follower.phase = "paused";
+    const { cursor } = await this.do("pause");
+    this.follower.pause(cursor);
     this.machine.show();
   }
 
   async play() {
-    this.follower.phase = "live";
     await this.do("play");
+    this.follower.play();
     this.machine.show();
   }
 
@@ -204,11 +204,13 @@ export class Ticker extends Emitter {
   }
 
   /** Use one transport only, from the same cursor on; with null all of them again, in their order.
-   * @param {TransportName | null} transport */
+   * @param {TransportName | null} transport @throws {TypeError} if there is no such transport */
   use(transport) {
+    const transports = transport === null ? this.transports : [transport];
+    check(transports, undefined);
     this.#pinned = transport;
     this.#breaks("switch");
-    this.machine.use(transport === null ? this.transports : [transport]);
+    this.machine.use(transports);
   }
 
   /** Poll, because other tabs hold the connections that a browser may open, or don't any more.
@@ -336,7 +338,7 @@ function sameSet(a, b) {
 
 /** @param {readonly string[]} transports @param {string | undefined} cursor */
 function check(transports, cursor) {
-  const unknown = transports.find((name) => !(name in TRANSPORTS));
+  const unknown = transports.find((name) => !Object.hasOwn(TRANSPORTS, name));
   if (unknown !== undefined || !transports.length) throw new TypeError(`transports are some of ${Object.keys(TRANSPORTS)}`);
   if (cursor !== undefined && !isCursor(cursor) && !RESERVED.includes(cursor)) throw new TypeError(`${cursor} is no cursor`);
 }

@@ -100,6 +100,11 @@ export class Market {
     return this.row(tick.symbol).take(tick);
   }
 
+  /** The market's day, counted from the Unix epoch: with it the prices change from which changes are counted. */
+  get day() {
+    return Math.floor(this.#newest.ts / 86_400_000_000);
+  }
+
   /** Whether the market's time is not the clock's. */
   get isRecorded() {
     const { ts, at } = this.#newest;

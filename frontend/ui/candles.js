@@ -159,8 +159,9 @@ export class Candles {
       if (turn !== this.#turn) return;
       if (answer.status === 404) return this.#unknown(series);
       if (!answer.ok) throw new Error(String(answer.status));
-      series.load(await answer.json());
+      const isWhole = series.load(await answer.json());
       if (turn !== this.#turn) return;
+      if (!isWhole) throw new Error("the history is older than the ticks that were kept");
       then();
     } catch {
       if (turn === this.#turn) this.#timer = setTimeout(() => this.#load(then), AGAIN);

@@ -1,10 +1,14 @@
-/** Catalogue: asks the server for its instruments, until it has some and when another turns up. */
+/** Catalogue: asks the server for its instruments, until it has some, when another turns up and when a day begins. */
 
 /** Milliseconds between two questions. */
 const PAUSE = 3000;
 
 export class Catalogue {
   #askedAt = 0;
+  /** The market's day of which reference prices are known, 0 before its first tick. */
+  #day = 0;
+  /** Whether a symbol has turned up since. */
+  #isDue = false;
 
   /**
    * @param {import("../model/market.js").Market} market
@@ -14,15 +18,18 @@ export class Catalogue {
   constructor(market, painter, learned) {
     this.market = market;
     this.learned = learned;
-    painter.every(PAUSE, () => market.instruments.size || this.learn());
+    painter.every(PAUSE, () => this.#look());
   }
 
   async learn() {
     this.#askedAt = Date.now();
+    this.#isDue = false;
+    const { day } = this.market;
     try {
       const answer = await fetch("/v1/symbols", { cache: "no-store" });
       const { instruments } = await answer.json();
       this.market.define(instruments);
+      this.#day = day;
     } catch {
       // The pill says that the server is away; the question comes again.
       return;
@@ -32,6 +39,13 @@ export class Catalogue {
 
   /** A tick has come of a symbol that is not known. @param {number} now */
   wonder(now) {
+    this.#isDue = true;
     if (now - this.#askedAt > PAUSE) this.learn();
+  }
+
+  #look() {
+    const { day, instruments } = this.market;
+    this.#day ||= day;
+    if (this.#isDue || !instruments.size || day !== this.#day) this.learn();
   }
 }

@@ -1,13 +1,14 @@
-/** Chart: candles, volumes and what stands beside them. Plotly draws; this decides when, and what is looked at. */
+/** Chart: candles, volumes and what stands beside them. Plotly draws; this decides what, and the pace decides when. */
 
 import { Aim } from "./chart_aim.js";
 import { CONFIG } from "./chart_figure.js";
+import { dressed, sharpen } from "./chart_host.js";
 import { saveImage } from "./chart_image.js";
 import { listen } from "./chart_input.js";
+import { Pace } from "./chart_pace.js";
 import { wallTime } from "./chart_range.js";
 import { Scene } from "./chart_scene.js";
 import { CandleTable } from "./chart_text.js";
-import { make } from "./dom.js";
 import { loadPlotly } from "./plotly.js";
 
 /** @typedef {import("../model/series.js").Series} Series */
@@ -16,14 +17,8 @@ import { loadPlotly } from "./plotly.js";
 /** @typedef {import("./chart_shapes.js").Alert} Alert */
 /** @typedef {import("./plotly.js").Plotly} Plotly */
 
-/** Milliseconds between two paints that ticks ask for. */
-const PAUSE = 100;
-
 /** Milliseconds after which a gesture counts as ended of which Plotly has not told the end. */
 const GESTURE = 800;
-
-const HINT =
-  "Left and right move over the candles, Home and End to the oldest and the newest, plus and minus zoom, Escape leaves.";
 
 export class Chart {
   /** @type {Plotly | null} */
@@ -41,13 +36,10 @@ export class Chart {
   /** While a person drags or turns the wheel, Plotly moves the picture, and a paint would put it back. The timer ends
    * that if Plotly does not; 0 while there is no gesture. */
   #gesture = 0;
-  /** The next paint: the frame, or the timer that asks for it; 0 if there is none. */
-  #frame = 0;
-  #timer = 0;
-  #paintedAt = 0;
   #marks = { spans: /** @type {Span[]} */ ([]), alerts: /** @type {Alert[]} */ ([]) };
   /** What `onFollow` was told. */
   #wasFollowing = true;
+  #pace = new Pace(() => this.#paint());
   #listening = new AbortController();
 
   /**
@@ -64,9 +56,7 @@ export class Chart {
     this.palette = { ...palette };
     this.onFollow = onFollow;
     this.loader = load;
-    /** Plotly's element. It must not stretch the host, whose size it takes. */
-    this.plot = /** @type {import("./plotly.js").PlotlyElement} */ (plotElement());
-    dressHost(host, this.plot);
+    this.plot = dressed(host);
     this.aim = new Aim(host, readout, this.palette);
     this.table = new CandleTable(table);
     this.#listen();
@@ -79,7 +69,7 @@ export class Chart {
     this.#loading ??= this.loader();
     try {
       this.#plotly = await this.#loading;
-      this.#repaint();
+      this.#pace.next();
     } catch (error) {
       this.#loading = null;
       throw error;
@@ -93,13 +83,13 @@ export class Chart {
     this.#scene = new Scene(series, instrument, new Date().getTimezoneOffset() * -60_000);
     this.host.setAttribute("aria-label", `${series.symbol}, candles of ${series.interval}`);
     this.table.show(this.#scene);
-    this.#repaint();
+    this.#pace.next();
   }
 
   /** Show nothing: what is to be shown is not here yet. */
   clear() {
     if (this.#isPlotted) this.#plotly?.purge(this.plot);
-    this.#isPlotted = false;
+    this.#isPlotted = this.#isNews = false;
     this.#scene = null;
     this.#endGesture();
     this.aim.clear();
@@ -110,7 +100,7 @@ export class Chart {
   /** The forming candle has changed. */
   tick() {
     this.#isNews = true;
-    if (!this.#isFrozen) this.#ask();
+    if (!this.#isFrozen) this.#pace.soon();
   }
 
   /** Candles have closed, or the series has loaded others. */
@@ -121,37 +111,37 @@ export class Chart {
   /** @param {Span[]} spans in which the stream was cut */
   setSpans(spans) {
     this.#marks = { ...this.#marks, spans };
-    this.#repaint();
+    this.#pace.next();
   }
 
   /** @param {Alert[]} alerts of the symbol that is shown */
   setAlerts(alerts) {
     this.#marks = { ...this.#marks, alerts };
-    this.#repaint();
+    this.#pace.next();
   }
 
   /** @param {Palette} palette */
   setPalette(palette) {
     this.palette = { ...palette };
     this.aim.overlay.dress(this.palette);
-    this.#repaint();
+    this.#pace.next();
   }
 
   /** Show nothing new while the page is hidden or paused; then all at once. @param {boolean} isFrozen */
   freeze(isFrozen) {
     this.#isFrozen = isFrozen;
-    if (!isFrozen && this.#isNews) this.#repaint();
+    if (!isFrozen && this.#isNews) this.#pace.next();
   }
 
   goLive() {
     this.aim.leave();
     this.#scene?.goLive();
-    this.#repaint();
+    this.#pace.next();
   }
 
   /** Take the host's size. A host without one is not seen, and gets its chart when it is. */
   resize() {
-    if (this.#measure()) this.#repaint();
+    if (this.#measure()) this.#pace.next();
   }
 
   /** Download the chart as it is shown. */
@@ -164,35 +154,16 @@ export class Chart {
   /** End for good. */
   close() {
     this.clear();
+    this.#pace.stop();
     this.#listening.abort();
     this.sizes.disconnect();
-    cancelAnimationFrame(this.#frame);
-    clearTimeout(this.#timer);
     this.host.replaceChildren();
-  }
-
-  /** Paint in a while: ticks come faster than anybody looks. */
-  #ask() {
-    if (this.#frame || this.#timer) return;
-    const wait = this.#paintedAt + PAUSE - performance.now();
-    this.#timer = window.setTimeout(() => this.#repaint(), Math.max(0, wait));
-  }
-
-  /** Paint in the next frame; a hidden page has none until it is shown. */
-  #repaint() {
-    clearTimeout(this.#timer);
-    this.#timer = 0;
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
-      this.#paint();
-    });
   }
 
   #paint() {
     const [plotly, scene] = [this.#plotly, this.#scene];
     if (!plotly || !scene || this.#gesture || !this.host.clientWidth) return;
     this.#measure();
-    this.#paintedAt = performance.now();
     if (this.#isNews && !this.#isFrozen) {
       this.#isNews = false;
       if (scene.look()) this.table.show(scene);
@@ -211,31 +182,36 @@ export class Chart {
     }
     this.#isPlotted = true;
     plotly.newPlot(this.plot, traces, layout, CONFIG);
+    sharpen(this.plot);
     // `purge` takes these away with everything else.
-    this.plot.on("plotly_relayouting", () => this.#beginGesture());
+    this.plot.on("plotly_relayouting", () => {
+      this.#beginGesture();
+      this.aim.hide();
+    });
     this.plot.on("plotly_relayout", (change) => this.#look(change));
+    this.plot.on("plotly_doubleclick", () => this.goLive());
   }
 
   /** A person has panned or zoomed. @param {Record<string, unknown>} change as Plotly tells it */
   #look(change) {
-    this.#endGesture();
     const range = [wallTime(change["xaxis.range[0]"]), wallTime(change["xaxis.range[1]"])];
     if (range.every(Number.isFinite)) this.#scene?.show([range[0], range[1]]);
-    this.#repaint();
+    this.#release();
   }
 
   #beginGesture() {
     clearTimeout(this.#gesture);
-    this.aim.hide();
-    this.#gesture = window.setTimeout(() => {
-      this.#gesture = 0;
-      this.#repaint();
-    }, GESTURE);
+    this.#gesture = window.setTimeout(() => this.#release(), GESTURE);
   }
 
   #endGesture() {
     clearTimeout(this.#gesture);
     this.#gesture = 0;
+  }
+
+  #release() {
+    this.#endGesture();
+    this.#pace.next();
   }
 
   #tellFollowing() {
@@ -244,7 +220,7 @@ export class Chart {
     this.#wasFollowing = isFollowing;
   }
 
-  /** @returns {boolean} whether there is a size, and whether it is another one */
+  /** @returns {boolean} whether there is a size, and it is another one or nothing was drawn yet */
   #measure() {
     const { clientWidth: width, clientHeight: height } = this.host;
     const size = this.#scene?.size;
@@ -254,42 +230,19 @@ export class Chart {
   }
 
   #listen() {
-    /** @param {(scene: Scene) => void} change */
-    const move = (change) => {
-      if (this.#scene) change(this.#scene);
-      this.#repaint();
-    };
+    /** @type {import("./chart_input.js").Actions} */
     const actions = {
-      step: (/** @type {number} */ step) => move((scene) => this.aim.step(scene, step)),
-      jump: (/** @type {boolean} */ isLast) => move((scene) => {
-        if (isLast) scene.goLive();
-        this.aim.jump(scene, isLast);
-      }),
-      zoom: (/** @type {number} */ factor) => move((scene) => scene.zoom(factor)),
-      leave: () => this.aim.leave() && (this.#repaint(), true),
-      point: (/** @type {{x: number, y: number} | null} */ pixels) => {
+      press: () => this.#beginGesture(),
+      release: () => this.#gesture && this.#release(),
+      move: (change) => {
+        if (this.#scene) change(this.#scene, this.aim);
+        this.#pace.next();
+      },
+      point: (pixels) => {
         this.aim.point(pixels);
         if (this.#scene && this.#isPlotted && !this.#gesture) this.aim.show(this.#scene);
       },
-      live: () => this.goLive(),
     };
     listen(this.host, actions, this.#listening.signal);
   }
-}
-
-/** @param {HTMLElement} host @param {HTMLElement} plot */
-function dressHost(host, plot) {
-  const hint = make("p", { className: "hidden", id: `${host.id || "chart"}-hint` }, HINT);
-  Object.assign(host, { role: "application", tabIndex: 0, ariaRoleDescription: "chart" });
-  host.setAttribute("aria-describedby", hint.id);
-  host.setAttribute("aria-label", "chart");
-  Object.assign(host.style, { position: "relative", overflow: "hidden" });
-  host.append(plot, hint);
-}
-
-/** @returns {HTMLElement} */
-function plotElement() {
-  const plot = make("div", { ariaHidden: "true" });
-  Object.assign(plot.style, { position: "absolute", inset: "0", fontFeatureSettings: '"tnum"' });
-  return plot;
 }

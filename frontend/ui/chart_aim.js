@@ -45,12 +45,10 @@ export class Aim {
     this.#stand(scene, isLast ? scene.candles.length - 1 : 0);
   }
 
-  /** @returns {boolean} whether there was a key cursor */
+  /** Aim at nothing. */
   leave() {
-    const { isByKey } = this;
     this.#at = null;
     write(this.#told, "");
-    return isByKey;
   }
 
   /** Forget everything, because there is no chart. */

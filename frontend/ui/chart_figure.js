@@ -13,6 +13,8 @@
  * @property {Range} x
  * @property {Range} y
  * @property {number} volume top of the volume axis
+ * @property {boolean} isDated whether dates stand below the times
+ * @property {boolean} isEmpty whether there are no candles, and so no prices either
  * @property {number} width pixels of the whole figure
  * @property {number} height
  * @property {Margin} margin
@@ -102,7 +104,7 @@ export function tracesOf({ x, open, high, low, close, volume }, isUp, palette) {
     whiskerwidth: 0,
     hoverinfo: "skip",
   };
-  const color = isUp.map((each) => (each ? palette.up : palette.down));
+  const color = x.map((_, index) => (isUp[index] === false ? palette.down : palette.up));
   const marker = { color, opacity: VOLUME_OPACITY, line: { width: 0 } };
   return [candles, { type: "bar", x, y: volume, yaxis: "y2", marker, hoverinfo: "skip" }];
 }
@@ -134,9 +136,10 @@ export function layoutOf(view, palette, { shapes, annotations }) {
 }
 
 /** @param {View} view @param {Palette} palette */
-function axesOf({ x, y, volume, width, height, decimals }, palette) {
-  const common = { gridcolor: faint(palette.grid, 0.6), gridwidth: 1, zeroline: false, showline: false, automargin: false };
-  const price = { ...common, side: "right", fixedrange: true, ticks: "", ticklabelstandoff: 4 };
+function axesOf({ x, y, volume, isDated, isEmpty, width, height, decimals }, palette) {
+  const bare = { zeroline: false, showline: false, ticks: "", automargin: false };
+  const common = { ...bare, gridcolor: faint(palette.grid, 0.6), gridwidth: 1 };
+  const price = { ...common, side: "right", fixedrange: true, ticklabelstandoff: 4, showticklabels: !isEmpty };
   return {
     xaxis: {
       ...common,
@@ -145,7 +148,7 @@ function axesOf({ x, y, volume, width, height, decimals }, palette) {
       range: [...x],
       nticks: Math.max(2, Math.floor(width / 90)),
       tickangle: 0,
-      tickformatstops: TIMES,
+      tickformatstops: isDated ? [...TIMES, ...DATED] : [...TIMES, ...UNDATED],
       ticklabelstandoff: 3,
       rangeslider: { visible: false },
     },
@@ -160,10 +163,13 @@ function axesOf({ x, y, volume, width, height, decimals }, palette) {
   };
 }
 
-/** How times read beside the axis, by milliseconds between two of them. */
+/** How times read below the axis, by milliseconds between two of them. */
 const TIMES = [
   { dtickrange: [null, 1000], value: "%H:%M:%S.%L" },
   { dtickrange: [1000, 60_000], value: "%H:%M:%S" },
+];
+const UNDATED = [{ dtickrange: [60_000, null], value: "%H:%M" }];
+const DATED = [
   { dtickrange: [60_000, 86_400_000], value: "%H:%M\n%-d %b" },
   { dtickrange: [86_400_000, null], value: "%-d %b\n%Y" },
 ];

@@ -11,14 +11,15 @@ import { make, write } from "./dom.js";
 
 const COVER = { position: "absolute", inset: "0", overflow: "hidden", pointerEvents: "none" };
 const PINNED = { position: "absolute", top: "0", left: "0" };
-const TAG = { ...PINNED, padding: "0 3px", borderRadius: "2px", fontSize: "11px", lineHeight: "17px", whiteSpace: "nowrap" };
+const TYPE = { fontSize: "11px", lineHeight: "17px", whiteSpace: "nowrap" };
+const TAG = { ...PINNED, ...TYPE, padding: "0 3px", borderRadius: "2px" };
 
 /** Pixels of half a tag of time, about. */
 const HALF = 36;
 
 export class Overlay {
-  #down = styled({ ...PINNED, width: "0" });
-  #across = styled({ ...PINNED, height: "0" });
+  #down = styled({ ...PINNED, width: "0", opacity: "0.6" });
+  #across = styled({ ...PINNED, height: "0", opacity: "0.6" });
   #price = styled(TAG);
   #time = styled(TAG);
 
@@ -36,7 +37,8 @@ export class Overlay {
   dress({ muted, text, panel, grid }) {
     this.#down.style.borderLeft = this.#across.style.borderTop = `1px dashed ${muted}`;
     for (const tag of [this.#price, this.#time]) {
-      Object.assign(tag.style, { background: panel, color: text, border: `1px solid ${muted}`, boxShadow: `0 0 0 1px ${grid}` });
+      const edge = { border: `1px solid ${muted}`, boxShadow: `0 0 0 1px ${grid}` };
+      Object.assign(tag.style, { background: panel, color: text, ...edge });
     }
   }
 

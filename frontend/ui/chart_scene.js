@@ -19,6 +19,10 @@ const LEAST_TICKS = 12;
 const DIGIT = 6.7;
 const AROUND = 15;
 
+/** Pixels below the chart, with and without a line of dates. */
+const DATED = 34;
+const UNDATED = 21;
+
 export class Scene {
   /** What was seen of the series when it was looked at last. A chart that rests goes on showing this. @type {Candle[]} */
   candles = [];
@@ -54,6 +58,8 @@ export class Scene {
     this.decimals = decimalsOf(this.tickSize);
     /** Milliseconds of a bucket. */
     this.length = series.length / 1000;
+    /** Whether its candles can be of several days. */
+    this.isDated = this.length >= 60_000;
     this.traces = new Traces(offset, this.length);
     this.look();
   }
@@ -91,9 +97,9 @@ export class Scene {
     this.#follow();
   }
 
-  /** @param {number} factor below 1 magnifies @param {number} [anchor] wall time that stays; else the newest candle */
-  zoom(factor, anchor) {
-    if (!this.isFollowing) return this.show(ranges.zoomed(this.x, factor, anchor ?? (this.x[0] + this.x[1]) / 2));
+  /** Zoom about the middle, or about the newest candle while that is followed. @param {number} factor below 1 magnifies */
+  zoom(factor) {
+    if (!this.isFollowing) return this.show(ranges.zoomed(this.x, factor, (this.x[0] + this.x[1]) / 2));
     this.x = this.#bounded(ranges.zoomed(this.x, factor, this.x[1]));
     this.#slots = this.#shownSlots();
     this.goLive();
@@ -128,7 +134,7 @@ export class Scene {
   /** Margins: prices stand at the right. */
   get margin() {
     const digits = Math.abs(this.candles.at(-1)?.high ?? 1).toFixed(this.decimals).length;
-    return { l: 0, r: Math.ceil(AROUND + DIGIT * Math.max(5, digits)), t: 6, b: 34 };
+    return { l: 0, r: Math.ceil(AROUND + DIGIT * Math.max(5, digits)), t: 6, b: this.isDated ? DATED : UNDATED };
   }
 
   /** Pixels inside the margins. @returns {ranges.Frame} */
@@ -152,7 +158,9 @@ export class Scene {
     const { x, y, margin, decimals } = this;
     const identity = `${this.series.symbol} ${this.series.interval}`;
     const { revision } = this.traces;
-    const view = { x, y, volume: this.#top, ...this.size, margin, decimals, revision, identity };
+    const isEmpty = this.candles.length === 0;
+    const facts = { isDated: this.isDated, isEmpty, decimals, revision, identity };
+    const view = { x, y, volume: this.#top, ...this.size, margin, ...facts };
     return { traces, layout: layoutOf(view, palette, this.#marks(palette, marks)) };
   }
 

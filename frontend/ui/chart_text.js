@@ -14,7 +14,7 @@ const NAMES = /** @type {const} */ (["open", "high", "low", "close"]);
 /** Readout: a line like `O 101.20 H 101.44 L 101.02 C 101.32 V 12.4k`. */
 export class Readout {
   /** Values, and the element that holds each. @type {HTMLElement[]} */
-  #values = ["O", "H", "L", "C", "V"].map((letter) => make("b", { title: TITLES[letter] }));
+  #values = ["O", "H", "L", "C", "V"].map((letter) => value(TITLES[letter]));
   #note = make("span");
   #parts = ["O", "H", "L", "C", "V"].flatMap((letter, index) => [`${index ? " " : ""}${letter} `, this.#values[index]]);
 
@@ -37,6 +37,13 @@ export class Readout {
   }
 }
 
+/** @param {string} title */
+function value(title) {
+  const element = make("span", { title });
+  element.style.color = "var(--text)";
+  return element;
+}
+
 /** @type {Record<string, string>} */
 const TITLES = { O: "open", H: "high", L: "low", C: "close", V: "volume" };
 
@@ -56,7 +63,8 @@ export class CandleTable {
   show({ candles, forming, series, decimals, length, wall, offset }) {
     const closed = forming ? candles.slice(0, -1) : candles;
     const shown = closed.slice(-ROWS).reverse();
-    write(this.#caption, `${series.symbol}: the last ${shown.length} closed candles of ${series.interval}, the newest first`);
+    const what = `the last ${shown.length} closed candles of ${series.interval}, the newest first`;
+    write(this.#caption, `${series.symbol}: ${what}`);
     while (this.#body.rows.length > shown.length) this.#body.deleteRow(-1);
     while (this.#body.rows.length < shown.length) this.#body.append(row());
     shown.forEach((candle, index) => {

@@ -75,5 +75,8 @@ export class Traces {
 function areSame(some, others) {
   const names = /** @type {const} */ (["ts", "open", "high", "low", "close", "volume"]);
   if (some.length !== others.length) return false;
-  return some.every((each, index) => each === others[index] || names.every((name) => each[name] === others[index][name]));
+  return some.every((each, index) => {
+    const other = others[index];
+    return each === other || names.every((name) => each[name] === other[name]);
+  });
 }

@@ -20,9 +20,12 @@ export class Flash {
 
   /** @param {HTMLElement} cell @param {number} direction @param {number} now */
   light(cell, direction, now) {
-    if (!this.isOn || this.#calm.matches || now - (this.#last.get(cell) ?? 0) < PAUSE) return;
+    const isSoon = now - (this.#last.get(cell) ?? 0) < PAUSE;
+    if (!this.isOn || this.#calm.matches || (isSoon && !this.#lit.has(cell))) return;
     const colour = direction > 0 ? "var(--up)" : "var(--down)";
     cell.style.background = `color-mix(in srgb, ${colour} var(--flash), transparent)`;
+    // A cell that is lit takes the colour of the newest price beside its arrow, and is no brighter for that.
+    if (isSoon) return;
     this.#lit.set(cell, now);
     this.#last.set(cell, now);
   }

@@ -63,9 +63,10 @@ export class Intake {
   /** @param {Tick} tick @param {number} now @param {boolean} isLate */
   #tick(tick, now, isLate) {
     const { candles, tape, market, meter } = this.parts;
+    const before = market.row(tick.symbol).trade?.price;
     this.#price(tick, now, isLate);
     candles.take(tick);
-    if (tick.type === "trade") tape.add(tick);
+    if (tick.type === "trade") tape.add(tick, before);
     if (!isLate && !market.isRecorded) meter.time(tick.ts, now);
   }
 

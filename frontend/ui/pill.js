@@ -1,5 +1,6 @@
 /** Pill: what the stream is doing, since when, and its details. */
 
+import { httpVersion } from "../client/version.js";
 import { duration } from "../model/format.js";
 import { lostText, pillOf, TRANSPORTS } from "../model/wording.js";
 import { byId, fillPairs, mark, popover, write } from "./dom.js";
@@ -13,6 +14,8 @@ export class Pill {
   #button = byId("pill");
   #action = byId("pill-action");
   #details = byId("details");
+  /** @type {string | null} */
+  #version = null;
   /** @type {Status | null} */
   status = null;
   /** Ticks that wait since the page was paused; null if it is not. @type {number | null} */
@@ -50,11 +53,16 @@ export class Pill {
     if (!this.#details.hidden) fillPairs(byId("details-list"), this.#pairs(now));
   }
 
+  /** Once there is a status, the browser has spoken with the server. */
+  get #http() {
+    return (this.#version ??= httpVersion(location.href));
+  }
+
   /** @param {number} now */
   #facts(now) {
     if (!this.status) return "";
     const latency = this.meter.latency(0.5);
-    const parts = [`${TRANSPORTS[this.status.transport]}·${httpVersion()}`];
+    const parts = [`${TRANSPORTS[this.status.transport]}·${this.#http}`];
     if (latency !== null && this.status.state === "live") parts.push(`${Math.round(latency)} ms`);
     parts.push(`${Math.round(this.meter.rate(now))}/s`, lostText(this.status.statistics));
     return parts.join("  ");
@@ -69,7 +77,7 @@ export class Pill {
     return [
       ["state", `${status.state} for ${duration((now - status.since) / 1000)}`],
       ["why", failure ? `${failure.code}: ${failure.message}` : "—"],
-      ["transport", `${status.transport}, HTTP ${httpVersion()}${status.isCrowded ? ", other tabs hold the streams" : ""}`],
+      ["transport", `${status.transport}, HTTP ${this.#http}${status.isCrowded ? ", other tabs hold the streams" : ""}`],
       ["cursor", status.cursor ?? "—"],
       ["session", status.session],
       ["node", status.node ?? "—"],
@@ -90,10 +98,4 @@ export class Pill {
     write(button, "Copied");
     setTimeout(() => write(button, "Copy"), 1500);
   }
-}
-
-/** The version by which the page came, and with it all else of its server: h2, or h1. */
-function httpVersion() {
-  const [entry] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
-  return entry?.nextHopProtocol === "h2" ? "h2" : "h1";
 }

@@ -18,8 +18,6 @@ export class Tape {
   #waiting = [];
   /** Trades that came while the tape was scrolled. */
   #missed = 0;
-  /** The last price of each symbol. @type {Map<string, number>} */
-  #prices = new Map();
   #symbol = "";
   #isOne = true;
 
@@ -39,16 +37,15 @@ export class Tape {
 
   /** Show the trades of a symbol. @param {string} symbol */
   show(symbol) {
+    if (symbol === this.#symbol) return;
     this.#symbol = symbol;
     if (this.#isOne) this.#clear();
   }
 
-  /** @param {Trade} trade */
-  add(trade) {
-    const direction = trade.price - (this.#prices.get(trade.symbol) ?? trade.price);
-    this.#prices.set(trade.symbol, trade.price);
+  /** @param {Trade} trade @param {number | undefined} before the price of the symbol's trade before it */
+  add(trade, before) {
     if (this.#isOne && trade.symbol !== this.#symbol) return;
-    this.#waiting.push({ trade, direction });
+    this.#waiting.push({ trade, direction: trade.price - (before ?? trade.price) });
     if (this.#waiting.length > ROWS) this.#waiting.shift();
     this.#missed += 1;
     this.painter.ask();

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page
 
 from tests.support.browser import launch_options
-from tests.support.dashboard import Dashboard, Market, open_market
+from tests.support.dashboard import NO_CHART, Dashboard, Market, open_market
 from tests.support.process import ServerProcess, server_process
 
 OpenPage = Callable[[str], Page]
@@ -55,6 +55,26 @@ def market(tmp_path: Path) -> Iterator[Market]:
     """Run a server in whose market some symbols have been traded once."""
     with open_market(tmp_path) as market:
         yield market
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
+    """Run one server for a module's tests, which publish what they need; each uses symbols of its own."""
+    with open_market(tmp_path_factory.mktemp("state")) as market:
+        yield market
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Run one server with a synthetic market for a module's tests."""
+    with server_process(tmp_path_factory.mktemp("state"), "--feed", "synthetic:?seed=1") as process:
+        yield process
+
+
+@pytest.fixture
+def no_chart(context: BrowserContext) -> None:
+    """Open dashboards without a chart, which load sooner."""
+    context.add_init_script(NO_CHART)
 
 
 @pytest.fixture

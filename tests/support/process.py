@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -18,6 +18,7 @@ import httpx
 
 from tests.support.checkout import ROOT
 from tests.support.live import numbered
+from ticker.core.tick import Tick
 from ticker.core.wire import to_json
 
 COMMAND = (sys.executable, "-m", "ticker", "serve")
@@ -32,7 +33,7 @@ def environment(state: Path, **variables: str) -> dict[str, str]:
 
 
 class ServerProcess:
-    """A server that runs, without a feed: its market is what the test publishes."""
+    """A server that runs."""
 
     def __init__(self, process: subprocess.Popen[str], log: IO[str]) -> None:
         self._process, self._log = process, log
@@ -60,12 +61,22 @@ class ServerProcess:
 
     def publish_numbered(self, count: int, first: int = 1) -> None:
         """Publish ``count`` ticks; each bears its number, counted on from ``first``, as its size."""
-        ticks = [numbered(number, 1_000_000) for number in range(first, first + count)]
+        self.publish([numbered(number, 1_000_000) for number in range(first, first + count)])
+
+    def publish(self, ticks: Sequence[Tick]) -> None:
+        """Publish ticks."""
         self._ask("POST", "/v1/ticks", to_json(ticks))
 
     def session(self, session: str, **command: object) -> Any:
         """Do an op to a session."""
         return self._ask("PATCH", f"/v1/sessions/{session}", json.dumps(command).encode())
+
+    def subscription(self, session: str) -> list[str]:
+        """Return the names that a session has subscribed, sorted."""
+        answer = httpx.get(f"{self.urls[0]}/v1/sessions/{session}")
+
+        assert answer.status_code == 200, answer.text
+        return sorted(answer.json()["symbols"])
 
     def _ask(self, method: str, path: str, body: bytes) -> Any:
         answer = httpx.request(method, self.urls[0] + path, content=body, headers={"Content-Type": "application/json"})
@@ -81,8 +92,20 @@ class ServerProcess:
 
     def logged(self, event: str, **facts: str) -> int:
         """Count the log lines of an event with these facts."""
+        return sum(facts.items() <= line.items() for line in self.lines(event))
+
+    def lines(self, event: str) -> list[dict[str, str]]:
+        """Return the facts of each log line of an event."""
         lines = [line for line in self.log().splitlines() if re.search(rf"\b{event}\b", line)]
-        return sum(all(f"{name}={value}" in line.split() for name, value in facts.items()) for line in lines)
+        return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
+
+    def clients(self, transport: str) -> int:
+        """Return how many connections of a transport are open, by the server's own metrics."""
+        text = httpx.get(f"{self.urls[0]}/metrics").text
+        match = re.search(rf'^ticker_clients{{transport="{transport}"}} (\d+)', text, re.MULTILINE)
+
+        assert match, text
+        return int(match[1])
 
     def stop(self) -> int:
         """Send SIGTERM and return the exit code."""
@@ -100,14 +123,15 @@ class ServerProcess:
 
 @contextmanager
 def server_process(state: Path, *arguments: str, **variables: str) -> Iterator[ServerProcess]:
-    """Run ``ticker serve`` on free ports for a while, without a feed.
+    """Run ``ticker serve`` on free ports for a while, without a feed: its market is what the test publishes.
 
     Args:
         state: the user's state folder, where the development certificate goes.
-        arguments: more options; a later one wins.
+        arguments: more options; a later one wins, and ``--feed`` gives it one.
         variables: more of the environment.
     """
-    options = ("--no-feed", "--port", "0", "--tls-port", "0", *arguments)
+    feed = () if "--feed" in arguments else ("--no-feed",)
+    options = (*feed, "--port", "0", "--tls-port", "0", *arguments)
     with TemporaryFile("w+") as log:
         process = subprocess.Popen(
             [*COMMAND, *options], env=environment(state, **variables), stdout=subprocess.PIPE, stderr=log, text=True

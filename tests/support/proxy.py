@@ -9,10 +9,13 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from random import Random
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 Direction = Literal["up", "down"]
 
@@ -231,3 +234,65 @@ async def proxy(target: int, plan: Callable[[], Cut | None] = lambda: None) -> A
         opened.cut_all()
         while len(opened):  # noqa: ASYNC110 (connections announce no end)
             await asyncio.sleep(0.005)
+
+
+class ThreadedProxy:
+    """A proxy in a thread of its own, for tests without a loop."""
+
+    def __init__(self, proxy: Proxy, loop: asyncio.AbstractEventLoop) -> None:
+        self._proxy, self._loop = proxy, loop
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._proxy.port}"
+
+    def block(self, path: str, how: Block = "cut") -> None:
+        """Let no more requests of HTTP/1.1 for a path through."""
+        self._do(lambda: self._proxy.block(path, how))
+
+    def unblock(self, path: str) -> None:
+        """Let requests for a path through again."""
+        self._do(lambda: self._proxy.unblock(path))
+
+    def throttle(self, rate: int) -> None:
+        """Let so many bytes a second through in each direction of connections that are opened from now on."""
+        self._proxy.rate = rate
+
+    def freeze(self) -> None:
+        """Let no byte through, and leave every connection open."""
+        self._do(self._proxy.freeze)
+
+    def thaw(self) -> None:
+        """Let bytes through again."""
+        self._do(self._proxy.thaw)
+
+    def _do(self, job: Callable[[], None]) -> None:
+        async def run() -> None:
+            job()
+
+        _wait(run(), self._loop)
+
+
+@contextmanager
+def threaded_proxy(target: int) -> Iterator[ThreadedProxy]:
+    """Open a proxy in front of a port of 127.0.0.1 for a while, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="proxy")
+    thread.start()
+    opening = proxy(target)
+    try:
+        opened = _wait(opening.__aenter__(), loop)
+        try:
+            yield ThreadedProxy(opened, loop)
+        finally:
+            _wait(opening.__aexit__(None, None, None), loop)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def _wait(work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
+    """Wait for work in another thread's loop."""
+    return asyncio.run_coroutine_threadsafe(work, loop).result(10)

@@ -169,6 +169,18 @@ test("ticks that the history holds change nothing", () => {
   assert.deepEqual([series.forming?.volume, series.cursor], [2, "7-2"]);
 });
 
+test("a tick that is late for the history counts after its last closed candle", () => {
+  const seen = [trade(1, 10, 5), trade(2, 12, 6, 1, "B")];
+  const forming = new Series("A", "1s");
+  const closed = new Series("A", "1s");
+  forming.load(history([...seen, trade(3, 12, 5)], "A", "1s"));
+  closed.load(history(seen.slice(0, 2), "A", "1s"));
+  for (const series of [forming, closed]) series.add(trade(4, 10.5, 7));
+
+  assert.deepEqual([forming.bars.length, forming.forming?.ts, forming.forming?.high], [1, 12e6, 7]);
+  assert.deepEqual([closed.bars.length, closed.forming?.ts], [1, 11e6]);
+});
+
 test("a history closes what market time has passed", () => {
   const series = new Series("A", "1s");
   series.begin();
