@@ -78,6 +78,8 @@ export class Candles {
   /** Show a symbol, whose ticks come already. @param {string} symbol @param {string} interval */
   async open(symbol, interval) {
     this.series = new Series(symbol, interval);
+    // Until its history comes: another symbol's candles must not stand under this one's name.
+    this.#chart?.clear();
     await this.#load(() => this.#show());
   }
 

@@ -25,9 +25,14 @@ const EDGE = 0.02;
 /** … and fill more than this part of it. */
 const FILLED = 0.5;
 
-/** @param {number} width of the frame in pixels @returns {number} candles that are shown at first */
-export function slotsOf(width) {
-  return Math.max(20, Math.min(240, Math.round(width / SLOT)));
+/**
+ * @param {number} width of the frame in pixels
+ * @param {number} count of the candles that there are
+ * @returns {number} slots that are shown at first: where candles are few, at least half of those that fit
+ */
+export function slotsOf(width, count) {
+  const fitting = Math.max(20, Math.min(240, Math.round(width / SLOT)));
+  return Math.min(fitting, Math.max(Math.ceil(fitting / 2), count + 2 * ROOM));
 }
 
 /**

@@ -78,7 +78,7 @@ export class Scene {
   resize(width, height) {
     const before = this.frame.width;
     this.size = { width, height };
-    if (this.#slots === null) this.#slots = ranges.slotsOf(this.frame.width);
+    if (this.#slots === null) this.#slots = ranges.slotsOf(this.frame.width, this.candles.length);
     else this.#slots *= this.frame.width / before;
     if (this.isFollowing) this.#follow();
   }

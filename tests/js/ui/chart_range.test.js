@@ -63,3 +63,10 @@ test("pixels and values are each other's inverse", () => {
   assert.equal(pixel, 60);
   assert.equal(ranges.valueAt(pixel, [0, 20], 10, 200), 5);
 });
+
+test("a chart opens with as many candles as fit, and with few of them not emptier than by half", () => {
+  assert.equal(ranges.slotsOf(800, 500), 100);
+  assert.equal(ranges.slotsOf(800, 70), 78);
+  assert.equal(ranges.slotsOf(800, 5), 50);
+  assert.equal(ranges.slotsOf(10_000, 5000), 240);
+});
