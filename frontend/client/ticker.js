@@ -206,19 +206,25 @@ export class Ticker extends Emitter {
   /** Use one transport only, from the same cursor on; with null all of them again, in their order.
    * @param {TransportName | null} transport @throws {TypeError} if there is no such transport */
   use(transport) {
-    const transports = transport === null ? this.transports : [transport];
-    check(transports, undefined);
+    if (transport !== null) check([transport], undefined);
     this.#pinned = transport;
     this.#breaks("switch");
-    this.machine.use(transports);
+    this.machine.use(this.#choice);
   }
 
-  /** Poll, because other tabs hold the connections that a browser may open, or don't any more.
-   * @param {boolean} isCrowded */
+  /** Poll, because other tabs hold the connections that a browser may open, or don't any more. A transport that was
+   * chosen stays. @param {boolean} isCrowded */
   crowd(isCrowded) {
     this.#isCrowded = isCrowded;
+    if (this.#pinned !== null) return;
     this.#breaks("switch");
-    this.machine.use(isCrowded ? ["poll"] : this.transports);
+    this.machine.use(this.#choice);
+  }
+
+  /** The transports that may be used now. @returns {readonly TransportName[]} */
+  get #choice() {
+    if (this.#pinned !== null) return [this.#pinned];
+    return this.#isCrowded ? ["poll"] : this.transports;
   }
 
   /** Look at once whether the stream still lives: the machine or the page may have slept. */

@@ -17,8 +17,8 @@ import { INTERVALS } from "./series.js";
 /** PROTOCOL.md section 3. */
 const SYMBOL = /^[A-Z0-9][A-Z0-9._/-]{0,31}$/;
 
-/** PROTOCOL.md section 10: names in one subscription; some are left for the chart and alerts. */
-export const LIST_LIMIT = 900;
+/** PROTOCOL.md section 10: 1000 names in one subscription, of which 100 are left for alerts and one for the chart. */
+export const LIST_LIMIT = 899;
 
 /** @param {string} text */
 export function isSymbol(text) {

@@ -1,5 +1,7 @@
 /** Alerts: a price that is crossed. Looked at on every tick, replayed ones too, so that a cut hides none. */
 
+import { isSymbol } from "./address.js";
+
 /**
  * @typedef {object} Alert
  * @property {string} id
@@ -87,6 +89,7 @@ function isAlert(value) {
   return (
     typeof value?.id === "string" &&
     typeof value.symbol === "string" &&
+    isSymbol(value.symbol) &&
     Number.isFinite(value.price) &&
     (value.direction === "up" || value.direction === "down") &&
     (value.crossed === null || Number.isFinite(value.crossed))

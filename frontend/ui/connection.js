@@ -84,8 +84,8 @@ export class ConnectionPanel {
   }
 
   /** @param {import("../client/shared.js").Status} status */
-  #sharing({ tabs, isCrowded }) {
-    if (isCrowded) return "4 other tabs hold a stream each; this one polls";
+  #sharing({ tabs, isCrowded, transport }) {
+    if (isCrowded) return `4 other tabs hold a stream each${transport === "poll" ? "; this one polls" : ""}`;
     return (tabs ?? 0) > 1 ? `${tabs} tabs share one stream` : "";
   }
 }

@@ -1,6 +1,6 @@
 /** Desk: what a person has chosen to see: the symbol, the interval, the watchlist. Kept in the URL and in the browser. */
 
-import { readView, writeView } from "../model/address.js";
+import { LIST_LIMIT, readView, writeView } from "../model/address.js";
 import { byId, write } from "./dom.js";
 import { keep, recall } from "./store.js";
 
@@ -82,7 +82,10 @@ export class Desk {
 
   /** Add a symbol to the watchlist, and select it. @param {string} symbol */
   choose(symbol) {
-    if (!this.list.includes(symbol)) this.#list([...this.list, symbol]);
+    const isNew = !this.list.includes(symbol);
+    const isFull = isNew && this.list.length >= LIST_LIMIT;
+    if (isFull) this.parts.toasts.show(`A watchlist holds ${LIST_LIMIT} symbols: remove some first.`, { tone: "bad" });
+    else if (isNew) this.#list([...this.list, symbol]);
     if (this.view.symbol === symbol) this.#change();
     else this.select(symbol);
   }

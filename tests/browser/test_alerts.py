@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from itertools import count
-from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.support.chart import PLOT, alert_lines
 from tests.support.dashboard import LIMIT, Dashboard, Market, wait_until
 from tests.support.trading import define, trade
-
-PLOT = "#chart .js-plotly-plot"
 
 numbers = count(1)
 
@@ -50,12 +47,6 @@ def listed(page: Page) -> Locator:
     return page.locator("#alert-list li")
 
 
-def lines(page: Page) -> list[float]:
-    """Return the prices at which lines of alerts stand on the chart."""
-    shapes: list[dict[str, Any]] = page.evaluate(f"document.querySelector('{PLOT}')?.layout?.shapes ?? []")
-    return [shape["y0"] for shape in shapes if shape["type"] == "line" and shape["line"]["dash"] == "6px 4px"]
-
-
 def test_a_price_that_is_crossed_is_told_once(view: Page, dashboard: Dashboard, shared: Market, symbol: str) -> None:
     set_alert(view, "105")
     set_alert(view, "98")
@@ -87,14 +78,14 @@ def test_a_price_jumped_over_is_crossed(view: Page, dashboard: Dashboard, shared
 def test_its_line_stands_on_the_chart_until_it_is_crossed(view: Page, shared: Market, symbol: str) -> None:
     expect(view.locator(PLOT)).to_be_visible(timeout=LIMIT)
     set_alert(view, "100.05")
-    wait_until(view, lambda: lines(view) == [100.05])
+    wait_until(view, lambda: alert_lines(view) == [100.05])
     # Other symbols have other lines.
     view.locator('#rows tr[data-symbol="OTHER"] th').click()
-    wait_until(view, lambda: lines(view) == [])
+    wait_until(view, lambda: alert_lines(view) == [])
     view.locator(f'#rows tr[data-symbol="{symbol}"] th').click()
-    wait_until(view, lambda: lines(view) == [100.05])
+    wait_until(view, lambda: alert_lines(view) == [100.05])
     shared.server.publish([trade(symbol, 100.05)])
-    wait_until(view, lambda: lines(view) == [])
+    wait_until(view, lambda: alert_lines(view) == [])
 
 
 def test_a_crossing_that_is_replayed_says_when_it_was(

@@ -1,26 +1,23 @@
-"""The chart: the server's candles, the same after a reload, followed or looked around in, read by key, and taken along."""
+"""The chart: the server's candles, the same after a reload, followed or panned, read by key, and taken along."""
 
 from __future__ import annotations
 
 import csv
 import math
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.dashboard import LIMIT, Dashboard, wait_until
+from tests.support.chart import NAMES, PLOT, is_drawn, readout_of, rows_of, shown, table
+from tests.support.dashboard import Dashboard, wait_until
 from tests.support.process import ServerProcess, server_process
 from tests.support.trading import MINUTE, bars, closed_bars, minutes_of, now, trade
 
 CLOSES = [round(100 + 3 * math.sin(index / 4), 2) for index in range(200)]
 
-NAMES = ("open", "high", "low", "close")
-
-PLOT = "#chart .js-plotly-plot"
 PLOTLY = "**/plotly-*.min.js"
 
 
@@ -38,41 +35,6 @@ def chart(dashboard: Dashboard, server: ServerProcess) -> Page:
     dashboard.open(server.urls[0], "list=WAVE")
     is_drawn(dashboard.page)
     return dashboard.page
-
-
-def is_drawn(page: Page) -> None:
-    """Wait until there is a chart."""
-    expect(page.locator(PLOT)).to_be_visible(timeout=LIMIT)
-    expect(page.locator("#readout")).to_contain_text("C ", timeout=LIMIT)
-
-
-def table(page: Page) -> list[list[str]]:
-    """Return the rows of the hidden table."""
-    rows: list[list[str]] = page.locator("#chart-table tbody tr").evaluate_all(
-        "(rows) => rows.map((row) => [...row.cells].slice(1).map((cell) => cell.textContent))"
-    )
-    return rows
-
-
-def rows_of(candles: list[dict[str, Any]]) -> list[list[str]]:
-    """Return what the table must hold of closed candles: the last 30, the newest first."""
-    newest = candles[:-31:-1]
-    return [
-        [*(f"{bar[name]:.2f}" for name in ("open", "high", "low", "close")), f"{bar['volume']:g}"] for bar in newest
-    ]
-
-
-def readout_of(bar: dict[str, Any]) -> str:
-    """Return what the readout must begin with for a candle."""
-    prices = " ".join(f"{letter} {bar[name]:.2f}" for letter, name in zip("OHLC", NAMES, strict=True))
-    return f"{prices} V {bar['volume']:g}"
-
-
-def shown(page: Page) -> list[float]:
-    """Return the range of times that the chart shows, in milliseconds."""
-    range = f"document.querySelector('{PLOT}').layout.xaxis.range"
-    found: list[float] = page.evaluate(f"{range}.map((each) => Number.isFinite(each) ? each : Date.parse(each))")
-    return found
 
 
 def drag(page: Page, pixels: int) -> None:
@@ -163,7 +125,7 @@ def test_csv_has_raw_numbers_and_utc(chart: Page, server: ServerProcess, tmp_pat
     head, *rows = csv.reader(path.read_text().splitlines())
     expected = [
         [
-            datetime.fromtimestamp(bar["ts"] / 1e6, timezone.utc),
+            datetime.fromtimestamp(bar["ts"] / 1e6, UTC),
             *(bar[name] for name in NAMES),
             bar["volume"],
             bar["trades"],
@@ -222,6 +184,17 @@ def test_plus_and_minus_zoom(chart: Page) -> None:
     wait_until(chart, lambda: shown(chart)[1] - shown(chart)[0] > end - begin)
 
 
+def test_it_rests_while_the_page_is_paused(chart: Page, dashboard: Dashboard, server: ServerProcess) -> None:
+    before = chart.locator("#readout").inner_text()
+    chart.keyboard.press("Space")
+    server.publish([trade("WAVE", 110, 5)])
+    dashboard.says(r"PAUSED \(1 waiting\)")
+    assert chart.locator("#readout").inner_text() == before
+    chart.keyboard.press("Space")
+
+    expect(chart.locator("#readout")).to_contain_text(readout_of(bars(server, "WAVE")[-1]))
+
+
 def test_a_minute_that_ends_becomes_a_row(chart: Page, server: ServerProcess) -> None:
     forming = bars(server, "WAVE")[-1]
     later = (now() // MINUTE + 1) * MINUTE
@@ -233,9 +206,7 @@ def test_a_minute_that_ends_becomes_a_row(chart: Page, server: ServerProcess) ->
     assert table(chart) == rows_of(closed_bars(server, "WAVE"))
 
 
-def test_without_its_script_all_else_goes_on(
-    chart: Page, dashboard: Dashboard, server: ServerProcess
-) -> None:
+def test_without_its_script_all_else_goes_on(chart: Page, dashboard: Dashboard, server: ServerProcess) -> None:
     chart.route(PLOTLY, lambda route: route.abort())
     chart.reload()
     note = chart.locator("#chart-note")
@@ -250,6 +221,14 @@ def test_without_its_script_all_else_goes_on(
 
     expect(note).to_be_hidden()
     assert table(chart) == rows_of(closed_bars(server, "WAVE"))
+
+
+def test_without_a_symbol_there_is_none(chart: Page, dashboard: Dashboard) -> None:
+    dashboard.remove("WAVE")
+
+    expect(chart.locator("#chart-note")).to_have_text("Choose a symbol to see its chart.")
+    expect(chart.locator("#chart-title")).to_have_text("No symbol")
+    expect(chart.locator("#chart")).to_be_hidden()
 
 
 def test_a_symbol_that_nobody_knows_begins_when_it_trades(chart: Page, server: ServerProcess) -> None:

@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.support.colours import colours_of, contrast
 from tests.support.dashboard import LIMIT, Dashboard, wait_until
 from tests.support.process import ServerProcess
 
@@ -30,20 +31,6 @@ CLIPPED = """() => [...document.querySelectorAll("#rows :is(td, .remove)")].filt
   const box = each.closest(".scroll").getBoundingClientRect();
   return each.scrollWidth > each.clientWidth + 1 || each.getBoundingClientRect().right > box.right + 0.5;
 }).map((each) => each.textContent)"""
-
-# Colours as the browser computes them: [red, green, blue] of each name.
-COLOURS = """(names) => {
-  const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
-  const probe = document.body.appendChild(document.createElement("i"));
-  const found = names.map((name) => {
-    probe.style.color = name;
-    context.fillStyle = getComputedStyle(probe).color;
-    context.fillRect(0, 0, 1, 1);
-    return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  });
-  probe.remove();
-  return found;
-}"""
 
 GROUNDS = ("bg", "panel", "raised")
 INKS = ("text", "muted", "up", "down", "accent", "warn", "error", "stale")
@@ -111,7 +98,9 @@ def test_what_opens_is_inside_the_window(screen: Page, width: int) -> None:
 
 def test_a_small_screen_has_one_view_and_a_bar_below(screen: Page) -> None:
     for view in views(screen, 360):
-        visible = [name for name in PANELS if screen.locator(f"main > .{name.replace('chart', 'chart-panel')}").is_visible()]
+        visible = [
+            name for name in PANELS if screen.locator(f"main > .{name.replace('chart', 'chart-panel')}").is_visible()
+        ]
         bar = screen.get_by_role("navigation", name="Views")
         box = bar.bounding_box()
 
@@ -141,19 +130,21 @@ def test_a_large_screen_has_everything(screen: Page) -> None:
 
 
 def test_the_chart_takes_the_size_of_its_place(screen: Page) -> None:
+    widths = "[...document.querySelectorAll('#chart, #chart .main-svg')].map((each) => each.clientWidth)"
     for width in (1440, 768, 360, 1440):
         screen.set_viewport_size({"width": width, "height": 800})
         if width < 700:
             screen.locator('#views [data-view="chart"]').click()
-        sizes = "document.querySelectorAll('#chart, #chart .main-svg')"
-        wait_until(screen, lambda: len(set(screen.evaluate(f"[...{sizes}].map((each) => each.clientWidth)"))) == 1)
+        wait_until(screen, lambda: len(set(screen.evaluate(widths))) == 1)
 
 
 def test_a_cut_moves_nothing(busy: ServerProcess, dashboard: Dashboard) -> None:
     dashboard.page.set_viewport_size({"width": 360, "height": 740})
     dashboard.open(busy.urls[0])
     dashboard.reach("live")
-    places = "['watchlist', 'chart-panel', 'views'].map((id) => document.getElementById(id).getBoundingClientRect().top)"
+    places = (
+        "['watchlist', 'chart-panel', 'views'].map((id) => document.getElementById(id).getBoundingClientRect().top)"
+    )
     before = dashboard.page.evaluate(places)
     dashboard.page.evaluate("document.querySelector('[data-cut]').click()")
     dashboard.reach("reconnecting")
@@ -169,25 +160,11 @@ def test_every_colour_is_readable_on_every_ground(screen: Page, theme: str, pale
     # An ageing price, and the grounds of a cell that is lit and of a row that is selected or pointed at.
     ageing = "color-mix(in srgb, var(--text) 60%, var(--stale))"
     rows = [f"color-mix(in srgb, var(--{name}) {share}%, var(--panel))" for name, share in (("accent", 8), ("text", 5))]
-    all_names = [*names, ageing, *lit, *rows]
-    colours = dict(zip(all_names, screen.evaluate(COLOURS, all_names), strict=True))
+    colours = colours_of(screen, [*names, ageing, *lit, *rows])
     pairs = [*product(names[3:], [*names[:3], *rows]), *product([names[3], ageing], lit), *product([ageing], rows)]
     faint = {pair: ratio for pair in pairs if (ratio := contrast(*(colours[each] for each in pair))) < 4.5}
 
     assert faint == {}
-
-
-def contrast(ink: list[int], ground: list[int]) -> float:
-    """Return the contrast of two colours (WCAG 2, 1.4.3)."""
-    dark, light = sorted(luminance(each) for each in (ink, ground))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def luminance(colour: list[int]) -> float:
-    """Return a colour's relative luminance."""
-    parts = [value / 255 for value in colour]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_the_theme_is_the_systems_until_one_is_chosen(screen: Page) -> None:
@@ -251,4 +228,4 @@ def is_calm(page: Page) -> None:
 def test_what_moves_is_told_by_sign_and_arrow(screen: Page) -> None:
     texts = screen.locator("#rows .change").all_inner_texts()
 
-    assert all(re.match(r"^(▲ \+|▼ −|■ )\d+\.\d\d %$", text) for text in texts)
+    assert all(re.match(r"^(▲ \+|▼ \u2212|■ )\d+\.\d\d %$", text) for text in texts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import httpx
@@ -23,12 +22,12 @@ NAMES = {"IMG": IMAGE, "SCRIPT": SCRIPT, "LINK": ENTITY}
 
 
 @pytest.fixture(scope="module")
-def hostile(shared: Market) -> Iterator[Market]:
+def hostile(shared: Market) -> Market:
     """Have companies in the market whose names are markup."""
     for symbol, name in NAMES.items():
         define(shared.server, symbol, name=name, sector=name, currency="USD", reference=10)
     shared.server.publish([trade(symbol, 10) for symbol in NAMES])
-    yield shared
+    return shared
 
 
 def is_unharmed(page: Page) -> None:
@@ -75,12 +74,16 @@ def test_what_was_kept_can_bring_in_nothing(hostile: Market, dashboard: Dashboar
     page = dashboard.page
     page.goto(f"{hostile.url}/healthz")
     # Kept by a page of another version, or by someone with a console.
-    page.evaluate("""(markup) => {
+    page.evaluate(
+        """(markup) => {
         const alert = { id: "a", symbol: markup, price: 9, direction: "down", crossed: null };
-        localStorage.setItem("ticker.alerts", JSON.stringify([alert, null, 5, { ...alert, symbol: "IMG", id: markup }]));
+        const alerts = [alert, null, 5, { ...alert, symbol: "IMG", id: markup }];
+        localStorage.setItem("ticker.alerts", JSON.stringify(alerts));
         localStorage.setItem("ticker.view", JSON.stringify({ symbol: markup, list: [markup, 5, "IMG"], theme: {} }));
         localStorage.setItem("ticker.keys", "{");
-    }""", IMAGE)
+    }""",
+        IMAGE,
+    )
     dashboard.open(hostile.url)
     dashboard.shows("IMG", "10.00")
     hostile.server.publish([trade("IMG", 8)])
@@ -146,7 +149,8 @@ def test_a_script_that_gets_in_does_not_run(hostile: Market, dashboard: Dashboar
     page.evaluate("""() => {
         globalThis.refused = [];
         document.addEventListener("securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
-        const script = (properties) => document.body.append(Object.assign(document.createElement("script"), properties));
+        const script = (properties) =>
+            document.body.append(Object.assign(document.createElement("script"), properties));
         script({ textContent: "window.hacked = 1" });
         script({ src: "data:text/javascript,window.hacked=1" });
         script({ src: "https://example.org/evil.js" });
@@ -156,4 +160,9 @@ def test_a_script_that_gets_in_does_not_run(hostile: Market, dashboard: Dashboar
     page.wait_for_timeout(100)
 
     assert page.evaluate("globalThis.hacked") is None
-    assert sorted(page.evaluate("refused")) == ["script-src-attr", "script-src-elem", "script-src-elem", "script-src-elem"]
+    assert sorted(page.evaluate("refused")) == [
+        "script-src-attr",
+        "script-src-elem",
+        "script-src-elem",
+        "script-src-elem",
+    ]

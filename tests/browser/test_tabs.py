@@ -101,6 +101,10 @@ def test_without_a_shared_worker_four_tabs_stream_and_the_others_poll(
     assert (len(holders), market.server.clients("sse")) == (4, 4)
     for tab in crowded:
         expect(tab.facts).to_contain_text("poll·h1")
+    # Who chooses a transport has it, room or not, and loses it with the choice.
+    for transport, name in (("websocket", "ws"), ("", "poll")):
+        crowded[0].use(transport)
+        expect(crowded[0].facts).to_contain_text(f"{name}·h1")
     for tab in holders:
         expect(tab.facts).to_contain_text("sse·h1")
 

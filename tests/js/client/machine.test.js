@@ -410,6 +410,16 @@ test("a browser without EventSource takes the WebSocket", async () => {
   assert.equal(world.sockets.length, 1);
 });
 
+test("a browser without WebSockets polls after that", async () => {
+  const { world, machine } = begin({ transports: ["websocket", "longpoll"] });
+  world.env.WebSocket = undefined;
+  await world.settle();
+  assert.deepEqual([machine.state, machine.failure?.code], ["reconnecting", "blocked"]);
+  await world.advance(3000);
+
+  assert.equal(machine.transport, "longpoll");
+});
+
 test("use takes other transports, from the first on, with the cursor", async () => {
   const { world, machine } = await live();
   machine.use(["websocket", "poll"]);
@@ -619,6 +629,45 @@ test("refused on a WebSocket, the close code that follows changes nothing", asyn
   assert.deepEqual([machine.state, machine.failure?.code, wait(machine, world)], ["refused", "overloaded", 7]);
 });
 
+test("a token that the server does not take is refused for good", async () => {
+  const { world, machine } = begin({ token: "old" });
+  world.serve("POST /v1/ticket", (asked) => asked.error(401, "unauthorized"));
+  await world.advance(10_000);
+
+  assert.deepEqual([machine.state, machine.retryAt, machine.failure?.status], ["refused", null, 401]);
+  assert.deepEqual([world.asked.length, world.sources.length], [1, 0]);
+});
+
+test("a token that can't be had is asked for again", async () => {
+  let count = 0;
+  const token = async () => {
+    if ((count += 1) === 1) throw new Error("the session's page is away");
+    return "t";
+  };
+  const { world, machine } = begin({ token });
+  world.serve("POST /v1/ticket", (asked) => asked.json({ ticket: "once" }));
+  await world.settle();
+  assert.equal(machine.state, "reconnecting");
+  await world.advance(1000);
+
+  assert.equal(world.source.query.ticket, "once");
+});
+
+test("a ticket that is refused to a connection that was let go is nothing", async () => {
+  const { world, machine } = begin({ token: "t" });
+  await world.settle();
+  machine.retry();
+  await world.settle();
+  const [first, second] = world.asks("POST /v1/ticket");
+  first.error(401, "unauthorized");
+  await world.settle();
+  assert.equal(machine.state, "connecting");
+  second.json({ ticket: "once" });
+  await world.settle();
+
+  assert.equal(world.source.query.ticket, "once");
+});
+
 test("a token that has expired on an open socket is renewed, where it can be", async () => {
   let count = 0;
   const token = () => `token ${(count += 1)}`;
@@ -687,6 +736,17 @@ test("the server's own heartbeat counts", async () => {
   await world.advance(1000);
 
   assert.equal(machine.state, "reconnecting");
+});
+
+test("a server that does not name its heartbeat has one of 15 seconds", async () => {
+  const { world, machine } = begin({ position: "1-1" });
+  await world.settle();
+  world.source.send(hello(1, { heartbeat: undefined }));
+  await world.advance(17_000);
+  assert.equal(machine.state, "live");
+  await world.advance(1000);
+
+  assert.equal(machine.state, "stale");
 });
 
 test("a poll has 26 seconds for its heartbeat", async () => {

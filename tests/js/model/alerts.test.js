@@ -46,7 +46,7 @@ test("one that was removed is silent", () => {
 
 test("what was kept comes back, and what is no alert does not", () => {
   const good = { id: "x", symbol: "A", price: 10, direction: "up", crossed: null };
-  const alerts = new Alerts([good, null, 5, { ...good, price: "10" }, { ...good, direction: "left" }, { id: 1 }]);
+  const alerts = new Alerts([good, null, 5, { ...good, price: "10" }, { ...good, direction: "left" }, { ...good, symbol: "<b>" }, { id: 1 }]);
 
   assert.deepEqual(alerts.list, [good]);
   assert.deepEqual(new Alerts("no").list, []);
