@@ -112,9 +112,9 @@ test("a tab that joins gets what is known of its symbols", () => {
   open(["A", "B", "C"]);
   tickers[0].hand([snapshot(3, { quotes: [quote(1, "A"), quote(2, "B")], trades: [trade(3, "C")] })]);
   tickers[0].hand([quote(4, "A"), trade(5, "A"), { type: "bar", symbol: "A", interval: "1m", ts: 0 }]);
-  const second = open(["A", "C", "D"]);
+  const second = open(["A", "B", "D"]);
 
-  const known = { quotes: [quote(4, "A")], trades: [trade(3, "C"), trade(5, "A")] };
+  const known = { quotes: [quote(4, "A"), quote(2, "B")], trades: [trade(5, "A")] };
   assert.deepEqual(items(second), [snapshot(9, known)]);
 });
 
@@ -147,6 +147,16 @@ test("what no tab wants any more is forgotten, since it grows old", async () => 
   tickers[0].hand([quote(1, "A"), quote(2, "B")]);
   first.send({ op: "set", id: 1, arguments: [{ symbols: ["A"] }] });
   await world.settle();
+
+  assert.deepEqual(items(open(["A", "B"])), [snapshot(9, { quotes: [quote(1, "A")] })]);
+});
+
+test("what only a tab that left has wanted is forgotten too", () => {
+  const { tickers, open } = begin();
+  open(["A"]);
+  const second = open(["B"]);
+  tickers[0].hand([quote(1, "A"), trade(2, "B")]);
+  second.send({ op: "close" });
 
   assert.deepEqual(items(open(["A", "B"])), [snapshot(9, { quotes: [quote(1, "A")] })]);
 });

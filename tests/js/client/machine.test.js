@@ -359,12 +359,16 @@ test("whether it is there shows without a credential, across origins and past ca
   assert.equal(asked.headers.has("Authorization"), false);
 });
 
-test("any answer shows that somebody is there", async () => {
+test("any answer shows that somebody is there, and leaves no timer", async () => {
   const { world, machine } = begin();
   world.serve("GET /healthz", (asked) => asked.page(502));
   for (let time = 0; time < 2; time += 1) {
     await world.settle();
     world.source.cut();
+    await world.settle();
+    assert.equal(machine.failure?.reached, true);
+    // The next look, and the next try.
+    assert.equal(world.clock.waits.length, 2);
     await world.advance(1500);
   }
 
@@ -953,6 +957,7 @@ test("closed while it connects, waits or asks whether anybody is there, it leave
     await world.advance(100_000);
 
     assert.deepEqual([machine.state, world.clock.waits, world.sources.length], ["closed", [], before]);
+    assert.equal(machine.retryAt, null);
   }
 });
 
@@ -992,6 +997,18 @@ for (const state of ["live", "reconnecting", "refused", "stale"]) {
     assert.ok(world.sources.every(({ isClosed }) => isClosed));
   });
 }
+
+test("closed by who is told that the first try failed, it asks nobody", async () => {
+  const { world, machine, owner } = begin();
+  await world.settle();
+  owner.changed = () => {
+    if (machine.state === "reconnecting") machine.close();
+  };
+  world.source.cut();
+  await world.advance(100_000);
+
+  assert.deepEqual([machine.state, world.clock.waits, world.asked], ["closed", [], []]);
+});
 
 test("closed by who is told that it connects again, it opens nothing", async () => {
   const { world, machine, owner } = await live();

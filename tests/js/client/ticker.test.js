@@ -289,7 +289,8 @@ test("a transport that there is not is refused, and nothing changes", async () =
 });
 
 test("crowded out by other tabs it polls, and streams again when there is room", async () => {
-  const { world, ticker } = begin({ cursor: "1-1" });
+  const { world, ticker, hear } = begin({ cursor: "1-1" });
+  const heard = hear("recovery");
   ticker.crowd(true);
   await world.settle();
   assert.deepEqual([ticker.status.isCrowded, ticker.status.transport, ticker.status.pinned], [true, "poll", null]);
@@ -301,6 +302,8 @@ test("crowded out by other tabs it polls, and streams again when there is room",
 
   assert.deepEqual([ticker.status.isCrowded, ticker.status.transport], [false, "sse"]);
   assert.equal(world.source.query.cursor, "1-2");
+  world.source.send(hello(2));
+  assert.equal(heard.at(-1)?.cause, "switch");
 });
 
 /* Cuts to see a recovery. */
