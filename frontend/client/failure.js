@@ -60,6 +60,25 @@ export function opFailure({ code, message, field, retry_after: retryAfter }) {
   return new Failure(code, message, { field, isFinal, retryAfter: retryAfter ?? (isFinal ? undefined : 1) });
 }
 
+/** Return why a message ends its connection, or null if it does not. @param {any} message */
+export function farewell(message) {
+  if (message.type === "refused") {
+    return new Failure(message.code, "the server asks for patience", { retryAfter: message.retry_after ?? 1 });
+  }
+  if (message.type === "error") return opFailure(message);
+  if (message.type !== "bye") return null;
+  const { reason, retry, reconnect } = message;
+  if (reconnect === false) return new Failure(reason, "another connection has taken this session", { isFinal: true });
+  const retryAfter = retry === undefined ? undefined : retry / 1000;
+  return new Failure("bye", `the server ended the stream: ${reason}`, { retryAfter });
+}
+
+/** Whether the server refuses, rather than that the network fails or that it was told to cut.
+ * @param {Failure} failure */
+export function isRefusal({ code, retryAfter }) {
+  return retryAfter !== null && code !== "cut" && code !== "bye";
+}
+
 /** @param {string} text @returns {any} */
 function readError(text) {
   try {

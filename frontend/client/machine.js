@@ -7,7 +7,8 @@
  */
 
 import { Backoff } from "./backoff.js";
-import { Failure, opFailure, Violation } from "./failure.js";
+import { Choice } from "./choice.js";
+import { Failure, farewell, isRefusal, Violation } from "./failure.js";
 import { Silence } from "./silence.js";
 import { TRANSPORTS } from "./transports/index.js";
 
@@ -21,14 +22,8 @@ const OPEN_TIMEOUT = 4000;
 /** Milliseconds after which a connection counts as stable, and waits begin small again. */
 const STABLE = 60_000;
 
-/** Failures in a row after which the next transport is tried. */
-const FAILURES_LIMIT = 2;
-
 /** Milliseconds between two looks at how long nothing has come. */
 const LOOK_INTERVAL = 1000;
-
-/** Milliseconds in which a server that is there answers. */
-const PROBE_TIMEOUT = 2000;
 
 /** Seconds to stay away at least where someone says when to come back: a proxy may say 0 for ever. */
 const SHORTEST_WAIT = 0.1;
@@ -64,13 +59,9 @@ export class Machine {
   messages = 0;
 
   #isRunning = false;
-  #index = 0;
-  #failures = 0;
   #connections = 0;
   /** When the present connection opened; null while there is none. @type {number | null} */
   #opened = null;
-  /** Whether more than a hello came on it. */
-  #delivered = false;
   /** @type {any} */
   #timer = null;
   /** @type {any} */
@@ -87,7 +78,7 @@ export class Machine {
   constructor(request, follower, transports, start, owner) {
     this.request = request;
     this.follower = follower;
-    this.transports = transports;
+    this.choice = new Choice(transports);
     this.start = start;
     this.owner = owner;
     this.env = request.env;
@@ -101,7 +92,7 @@ export class Machine {
 
   /** The transport that is used, or will be tried next. @returns {TransportName} */
   get transport() {
-    return this.transports[this.#index];
+    return this.choice.transport;
   }
 
   /** Begin. */
@@ -121,9 +112,7 @@ export class Machine {
 
   /** Use other transports, from the first of them on. @param {readonly TransportName[]} transports */
   use(transports) {
-    this.transports = transports;
-    this.#index = 0;
-    this.#failures = 0;
+    this.choice = new Choice(transports);
     this.retry();
   }
 
@@ -138,7 +127,7 @@ export class Machine {
   #connect() {
     this.attempt += 1;
     this.retryAt = null;
-    this.#delivered = false;
+    this.choice.begin();
     this.messages = 0;
     this.follower.begin();
     this.silence.begin(this.env.now());
@@ -159,7 +148,7 @@ export class Machine {
   }
 
   #late() {
-    this.#failures = FAILURES_LIMIT;
+    this.choice.giveUp();
     const text = `${this.transport} did not open in ${OPEN_TIMEOUT / 1000} s`;
     this.#fail(new Failure("timeout", text, { reached: true }));
   }
@@ -173,7 +162,7 @@ export class Machine {
     this.messages += 1;
     try {
       if (message.type === "hello") this.silence.heartbeat = this.#heartbeat(message);
-      else this.#delivered = true;
+      else this.choice.deliver();
       const replayed = this.follower.statistics.replayed;
       const items = this.follower.receive(message);
       this.#enter(this.follower.phase);
@@ -251,10 +240,11 @@ export class Machine {
     if (failure.isFinal && !(wasOpen && this.#isRenewable(failure))) return this.#enter("refused");
     this.#enter(isRefusal(failure) ? "refused" : "reconnecting");
     if (this.#turn !== turn) return;
-    if (failure.retryAfter === null && !wasOpen && failure.reached === null) await this.#probe(failure);
-    if (this.#turn !== turn) return;
-    this.#changeTransport(failure);
     const told = failure.retryAfter;
+    if (told === null && !wasOpen) failure.reached ??= await this.request.isThere();
+    if (this.#turn !== turn) return;
+    // A server that is away, or says when to come back, says nothing about the transport.
+    if (told === null && failure.reached !== false) this.choice.fail();
     this.#wait(told === null ? this.#backoff.next() : Math.max(told, SHORTEST_WAIT));
   }
 
@@ -266,32 +256,6 @@ export class Machine {
 
   /** What is being done now: a probe that was overtaken must change nothing, nor must one whom a listener closed. */
   #turn = {};
-
-  /** Find out whether the server is there at all: one that is away says nothing about the transport.
-   * @param {Failure} failure */
-  async #probe(failure) {
-    const late = new AbortController();
-    const timer = this.env.setTimeout(() => late.abort(), PROBE_TIMEOUT);
-    const how = /** @type {RequestInit} */ ({ mode: "no-cors", cache: "no-store", signal: late.signal });
-    try {
-      // Its answer may not be read from another origin, but that there is one can be seen.
-      await this.env.fetch(this.request.address("/healthz"), how);
-      failure.reached = true;
-    } catch {
-      failure.reached = false;
-    }
-    this.env.clearTimeout(timer);
-  }
-
-  /** Pass over a transport that did not open in time, or failed twice in a row. One that had delivered before it was
-   * cut did not fail. @param {Failure} failure */
-  #changeTransport(failure) {
-    if (failure.reached === false || failure.retryAfter !== null) return;
-    this.#failures = this.#delivered ? 0 : this.#failures + 1;
-    if (this.#failures < FAILURES_LIMIT) return;
-    this.#index = (this.#index + 1) % this.transports.length;
-    this.#failures = 0;
-  }
 
   /** @param {number} seconds */
   #wait(seconds) {
@@ -318,23 +282,4 @@ export class Machine {
     this.since = this.env.now();
     this.owner.changed();
   }
-}
-
-/** Return why a message ends its connection, or null if it does not. @param {any} message */
-function farewell(message) {
-  if (message.type === "refused") {
-    return new Failure(message.code, "the server asks for patience", { retryAfter: message.retry_after ?? 1 });
-  }
-  if (message.type === "error") return opFailure(message);
-  if (message.type !== "bye") return null;
-  const { reason, retry, reconnect } = message;
-  if (reconnect === false) return new Failure(reason, "another connection has taken this session", { isFinal: true });
-  const retryAfter = retry === undefined ? undefined : retry / 1000;
-  return new Failure("bye", `the server ended the stream: ${reason}`, { retryAfter });
-}
-
-/** Whether the server refuses, rather than that the network fails or that it was told to cut.
- * @param {Failure} failure */
-function isRefusal({ code, retryAfter }) {
-  return retryAfter !== null && code !== "cut" && code !== "bye";
 }

@@ -11,6 +11,9 @@ const NAMES_LIMIT = 7000;
 /** Milliseconds that an answer may take. */
 const ANSWER_TIMEOUT = 10_000;
 
+/** Milliseconds in which a server that is there answers. */
+const PROBE_TIMEOUT = 2000;
+
 /**
  * What is wanted of the market. All names have the same types, and bars one interval.
  *
@@ -99,6 +102,22 @@ export class Request {
     return answer.json().catch((error) => {
       throw new Failure("blocked", `the answer to ${path} is not the server's: ${error}`);
     });
+  }
+
+  /** Find out whether the server is there at all. @returns {Promise<boolean>} */
+  async isThere() {
+    const late = new AbortController();
+    const timer = this.env.setTimeout(() => late.abort(), PROBE_TIMEOUT);
+    const how = /** @type {RequestInit} */ ({ mode: "no-cors", cache: "no-store", signal: late.signal });
+    try {
+      // Its answer may not be read from another origin, but that there is one can be seen.
+      await this.env.fetch(this.address("/healthz"), how);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      this.env.clearTimeout(timer);
+    }
   }
 
   /**

@@ -17,6 +17,7 @@ import { Machine } from "./machine.js";
 import { Recovery } from "./recovery.js";
 import { Request } from "./request.js";
 import { ORDER, TRANSPORTS } from "./transports/index.js";
+import { Wish } from "./wish.js";
 
 /** @typedef {import("./follower.js").Item} Item */
 /** @typedef {import("./request.js").Subscription} Subscription */
@@ -59,21 +60,14 @@ import { ORDER, TRANSPORTS } from "./transports/index.js";
 
 export { Failure };
 
-/** Seconds to wait with a change of the subscription that failed for now. */
-const AGAIN = 1;
-
 /** How often a cut is tried while polling: between two polls a session has nothing to cut. */
 const CUT_TRIES = 40;
 
 export class Ticker extends Emitter {
   /** @type {string | null} */
   #node = null;
-  /** What is wanted; the server may not know it yet. @type {Subscription} */
-  #wanted;
-  /** The change of the subscription that is on its way; whether the server has it. @type {Promise<boolean> | null} */
-  #syncing = null;
-  /** Ends the rest before a change is sent again. @type {() => void} */
-  #resume = () => {};
+  /** @type {Wish} */
+  #wish;
   #isClosed = false;
   #isCrowded = false;
   /** @type {TransportName | null} */
@@ -90,11 +84,12 @@ export class Ticker extends Emitter {
     const { symbols = ["*"], types = ["quote", "trade"], interval = "1m", cursor, transports = ORDER } = options;
     check(transports, cursor);
     this.env = options.env ?? browser;
-    this.#wanted = { symbols: [...new Set(symbols)], types: [...types], interval };
-    const request = new Request(url, options.session ?? randomId(this.env), this.#wanted, options, this.env);
+    const wanted = { symbols: [...new Set(symbols)], types: [...types], interval };
+    const request = new Request(url, options.session ?? randomId(this.env), wanted, options, this.env);
     this.request = request;
     this.follower = new Follower(isCursor(cursor) ? cursor : null);
     this.control = new Control(request, () => this.#resend());
+    this.#wish = new Wish(request, wanted, (change) => this.do("set", change), () => this.#isStreaming);
     this.transports = transports;
     const start = isCursor(cursor) ? null : (cursor ?? null);
     this.machine = new Machine(request, this.follower, transports, start, {
@@ -115,7 +110,7 @@ export class Ticker extends Emitter {
       session: this.request.session,
       node: this.#node,
       control: connection?.ops ? "stream" : this.control.way,
-      subscription: this.#wanted,
+      subscription: this.#wish.wanted,
       statistics: { ...this.follower.statistics },
       pinned: this.#pinned,
       isCrowded: this.#isCrowded,
@@ -130,21 +125,20 @@ export class Ticker extends Emitter {
    * @throws {Failure} if the server refuses it for good; nothing is changed
    */
   async set(change) {
-    const wanted = { ...this.#wanted, ...change };
-    wanted.symbols = [...new Set(wanted.symbols)];
-    this.#wanted = wanted;
-    if (this.follower.position === null && this.machine.connection === null) this.request.effective = wanted;
-    if (this.#isStreaming) await this.#sync();
+    this.#wish.change(change);
+    const hasBegun = this.follower.position !== null || this.machine.connection !== null;
+    if (!hasBegun) this.request.effective = this.#wish.wanted;
+    if (this.#isStreaming) await this.#wish.sync();
   }
 
   /** @param {string[]} symbols */
   subscribe(symbols) {
-    return this.set({ symbols: [...this.#wanted.symbols, ...symbols] });
+    return this.set({ symbols: [...this.#wish.wanted.symbols, ...symbols] });
   }
 
   /** @param {string[]} symbols names and patterns, literally */
   unsubscribe(symbols) {
-    return this.set({ symbols: this.#wanted.symbols.filter((each) => !symbols.includes(each)) });
+    return this.set({ symbols: this.#wish.wanted.symbols.filter((each) => !symbols.includes(each)) });
   }
 
   /** Let the server hold ticks back until `play`. */
@@ -241,7 +235,7 @@ export class Ticker extends Emitter {
     this.#isClosed = true;
     this.control.close();
     this.machine.close();
-    this.#resume();
+    this.#wish.close();
   }
 
   get #isStreaming() {
@@ -262,7 +256,7 @@ export class Ticker extends Emitter {
   /** @param {any} message @param {Item[]} items @param {boolean} isReplay */
   #take(message, items, isReplay) {
     if (message.type === "hello") this.#node = message.node ?? null;
-    if (message.type === "hello" || message.type === "subscription") this.#learn(message);
+    if (message.type === "hello" || message.type === "subscription") this.#wish.learn(message);
     if (items.length) this.#hand(items, isReplay);
     if (message.type === "subscription") this.emit("subscription", message);
     const recovered = this.#recovery.take(message, this.env.now(), this.follower, this.machine.transport);
@@ -281,65 +275,9 @@ export class Ticker extends Emitter {
     for (const item of items) this.emit(item.type, item);
   }
 
-  /** @param {any} message what the server says that it holds */
-  #learn({ symbols, types }) {
-    if (Array.isArray(symbols)) this.request.effective = { ...this.request.effective, symbols, types };
-  }
-
   #resend() {
-    if (this.#isStreaming) this.#sync().catch((failure) => this.emit("failure", failure));
+    if (this.#isStreaming) this.#wish.sync().catch((failure) => this.emit("failure", failure));
   }
-
-  /** Bring what is wanted to the server; one change at a time. */
-  async #sync() {
-    // Who asked for the change that is on its way is told how it ends.
-    if (this.#syncing) await this.#syncing.catch(() => {});
-    let isDone = false;
-    while (!isDone && this.#isStreaming && !same(this.#wanted, this.request.effective)) {
-      isDone = await (this.#syncing ??= this.#send(this.#wanted).finally(() => (this.#syncing = null)));
-    }
-  }
-
-  /** @param {Subscription} wanted @returns {Promise<boolean>} whether the server has it; else try again */
-  async #send(wanted) {
-    const before = this.request.effective;
-    try {
-      await this.do("set", wanted);
-      this.request.effective = wanted;
-      return true;
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      if (error.isFinal) {
-        if (this.#wanted === wanted) this.#wanted = before;
-        throw error;
-      }
-      await this.#rest((error.retryAfter ?? AGAIN) * 1000);
-      return false;
-    }
-  }
-
-  /** @param {number} milliseconds @returns {Promise<void>} resolves also when the ticker is closed */
-  #rest(milliseconds) {
-    if (this.#isClosed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = this.env.setTimeout(resolve, milliseconds);
-      this.#resume = () => {
-        this.env.clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-}
-
-/** @param {Subscription} a @param {Subscription} b */
-function same(a, b) {
-  return a.interval === b.interval && sameSet(a.symbols, b.symbols) && sameSet(a.types, b.types);
-}
-
-/** @param {string[]} a @param {string[]} b */
-function sameSet(a, b) {
-  const names = new Set(a);
-  return names.size === new Set(b).size && b.every((name) => names.has(name));
 }
 
 /** @param {readonly string[]} transports @param {string | undefined} cursor */

@@ -105,6 +105,15 @@ for (const kind of [LongPolling, ShortPolling]) {
     assert.equal(world.asked.length, 1);
   });
 
+  test(`${kind.name}: closed while an answer is being read, it tells nothing of it`, async () => {
+    const { world, transport, messages, ends } = await open(kind);
+    world.request.json(page(5, [quote(5)]));
+    transport.close();
+    await world.settle();
+
+    assert.deepEqual([messages.length, ends.length, world.asked.length], [0, 0, 1]);
+  });
+
   test(`${kind.name}: closed by what it tells, it asks no more`, async () => {
     const { world, transport, listener } = await open(kind);
     listener.receive = () => void transport.close();
@@ -148,11 +157,12 @@ test("a short poll that rests is closed without a timer", async () => {
   const { world, transport } = await open(ShortPolling);
   world.request.json(page(5));
   await world.settle();
+  assert.deepEqual(world.clock.waits, [1000]);
   transport.close();
+  assert.deepEqual(world.clock.waits, []);
   await world.advance(10_000);
 
   assert.equal(world.asked.length, 1);
-  assert.deepEqual(world.clock.waits, []);
 });
 
 test("in a hurry a short poll asks at once, and always has a long one under way", async () => {

@@ -187,6 +187,30 @@ test("polls count what they bring until there is no more", () => {
   assert.deepEqual(take(3100, poll(13, [quote(13)])), whole({ at: 1000, until: 3000, missed: 3, replayed: 3 }));
 });
 
+test("polls that are cut before the end begin again, and count what both brought", () => {
+  const { lose, take } = begin();
+  lose(1000);
+  take(2000, poll(12, [quote(11), quote(12)], { more: true }));
+  lose(3000);
+
+  assert.deepEqual(take(4000, poll(13, [quote(13)])), whole({ at: 1000, until: 4000, missed: 3, replayed: 3 }));
+});
+
+test("a later break counts nothing of an earlier one", () => {
+  const { lose, take } = begin();
+  lose(1000);
+  take(2000, poll(20, [quote(15), quote(15), quote(20)], { gap: gap(11, 14), snapshot: snapshot(14) }));
+  lose(3000);
+  assert.deepEqual(take(4000, poll(21, [quote(21)])), whole({ at: 3000, until: 4000, missed: 1, replayed: 1 }));
+  lose(5000);
+  take(6000, hello(21, { newest: "1-22", replay: 1 }), quote(22));
+  assert.equal(take(6000, heartbeat(22, 1))?.replayed, 1);
+  lose(7000);
+  const recovered = take(8000, hello(22, { newest: "1-23", replay: 1 }), quote(23), heartbeat(23, 1));
+
+  assert.deepEqual(recovered, whole({ at: 7000, until: 8000, missed: 1, replayed: 1 }));
+});
+
 test("a poll that brings a gap is not complete", () => {
   const { lose, take } = begin();
   lose(1000);

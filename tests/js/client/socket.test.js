@@ -180,6 +180,7 @@ for (const close of [1000, 1001, 1005, 1006, 1011, 1012, 1013, 4008, 4009]) {
     const failure = closeFailure(close, "");
 
     assert.deepEqual([failure.code, failure.isFinal, failure.status, failure.retryAfter], ["cut", false, close, null]);
+    assert.deepEqual([failure.message, closeFailure(close, "why").message], ["the socket was cut", "why"]);
   });
 }
 

@@ -82,10 +82,10 @@ export function channel() {
     isClosed: false,
     /** @param {any} message */
     postMessage(message) {
-      if (this.isClosed) return;
       const data = structuredClone(message);
       this.sent.push(data);
-      queueMicrotask(() => other().isClosed || other().onmessage?.({ data }));
+      const isLost = this.isClosed;
+      queueMicrotask(() => isLost || other().isClosed || other().onmessage?.({ data }));
     },
     close() {
       this.isClosed = true;
