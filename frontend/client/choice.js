@@ -30,14 +30,9 @@ export class Choice {
     this.#hasDelivered = true;
   }
 
-  /** It did not open in time: whatever comes next, comes on another transport. */
-  giveUp() {
-    this.#failures = LIMIT;
-  }
-
-  /** It has ended. */
-  fail() {
-    this.#failures = this.#hasDelivered ? 0 : this.#failures + 1;
+  /** It has ended. @param {boolean} isLate whether it did not open in time */
+  fail(isLate) {
+    this.#failures = isLate ? LIMIT : this.#hasDelivered ? 0 : this.#failures + 1;
     if (this.#failures < LIMIT) return;
     this.#index = (this.#index + 1) % this.transports.length;
     this.#failures = 0;

@@ -19,6 +19,9 @@ import { TRANSPORTS } from "./transports/index.js";
 /** Milliseconds in which a transport must have opened, else the next is tried. */
 const OPEN_TIMEOUT = 4000;
 
+/** The code of a failure to open in time. */
+const LATE = "timeout";
+
 /** Milliseconds after which a connection counts as stable, and waits begin small again. */
 const STABLE = 60_000;
 
@@ -148,9 +151,7 @@ export class Machine {
   }
 
   #late() {
-    this.choice.giveUp();
-    const text = `${this.transport} did not open in ${OPEN_TIMEOUT / 1000} s`;
-    this.#fail(new Failure("timeout", text, { reached: true }));
+    this.#fail(new Failure(LATE, `${this.transport} did not open in ${OPEN_TIMEOUT / 1000} s`));
   }
 
   /** @param {any} message */
@@ -244,7 +245,7 @@ export class Machine {
     if (told === null && !wasOpen) failure.reached ??= await this.request.isThere();
     if (this.#turn !== turn) return;
     // A server that is away, or says when to come back, says nothing about the transport.
-    if (told === null && failure.reached !== false) this.choice.fail();
+    if (told === null && failure.reached !== false) this.choice.fail(failure.code === LATE);
     this.#wait(told === null ? this.#backoff.next() : Math.max(told, SHORTEST_WAIT));
   }
 

@@ -142,6 +142,11 @@ class Dashboard:
         """Return a symbol's row of the watchlist."""
         return self.page.locator(f'#rows tr[data-symbol="{symbol}"]')
 
+    def rows(self) -> dict[str, str]:
+        """Return the price that each symbol of the watchlist has now, without its arrow."""
+        pairs = "(rows) => rows.map((row) => [row.dataset.symbol, row.querySelector('.last').textContent])"
+        return {symbol: text.split()[0] for symbol, text in self.page.locator("#rows tr").evaluate_all(pairs)}
+
     def price(self, symbol: str) -> Locator:
         """Return the place of a symbol's price."""
         return self.row(symbol).locator(".last")

@@ -9,7 +9,8 @@ import { HOME, seeded, World } from "./support/world.js";
 
 /** @typedef {import("../../../frontend/client/transports/index.js").TransportName} TransportName */
 
-/** @typedef {{transports?: readonly TransportName[], position?: string | null, start?: string | null, token?: any}} Given */
+/** @typedef {string | null} Place */
+/** @typedef {{transports?: readonly TransportName[], position?: Place, start?: Place, token?: any}} Given */
 
 /** @param {Given} [options] */
 function begin({ transports = ORDER, position = null, start = null, token } = {}) {
@@ -260,6 +261,19 @@ test("a transport that opens late is not used any more", async () => {
   world.source.send(hello(9), quote(10));
 
   assert.deepEqual([machine.state, machine.follower.position], ["reconnecting", null]);
+});
+
+test("a network that swallows everything says nothing about the transport", async () => {
+  const { world, machine } = begin({ position: "1-7" });
+  world.serve("GET /healthz", () => {});
+  await world.advance(600_000);
+  assert.deepEqual([machine.transport, machine.failure?.code], ["sse", "timeout"]);
+  world.serve("GET /healthz", (asked) => asked.json({ status: "ok" }));
+  machine.retry();
+  await world.settle();
+  world.source.send(hello(7), quote(8));
+
+  assert.deepEqual([machine.state, machine.transport], ["live", "sse"]);
 });
 
 test("one that opened in time has no such limit", async () => {
