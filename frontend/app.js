@@ -76,8 +76,9 @@ async function run() {
 
 new Looks(desk.view, watchlist.flash, () => {
   desk.save();
-  candles.setColours(colours());
-  watchlist.redraw();
+  const now = colours();
+  candles.setColours(now);
+  watchlist.redraw(now);
 });
 listenToControls(parts, desk);
 listenToKeys({

@@ -5,6 +5,7 @@ import { freshness } from "../model/freshness.js";
 import { nextOrder, OWN, sorted } from "../model/order.js";
 import { byId, make, mark, write } from "./dom.js";
 import { Flash } from "./flash.js";
+import { colours } from "./looks.js";
 import { drawSparkline, makeSparkline } from "./sparkline.js";
 
 /** @typedef {import("../model/market.js").Row} Row */
@@ -53,6 +54,8 @@ export class Watchlist {
   #selected = "";
   #body = byId("rows");
   #isPointed = false;
+  /** A canvas must be told colours. */
+  #colours = colours();
 
   /** @param {Market} market @param {import("./painter.js").Painter} painter @param {Handlers} handlers */
   constructor(market, painter, handlers) {
@@ -135,8 +138,9 @@ export class Watchlist {
     this.handlers.move(list);
   }
 
-  /** Draw everything anew: the colours have changed. */
-  redraw() {
+  /** Draw everything anew: the colours have changed. @param {import("./looks.js").Colours} colours */
+  redraw(colours) {
+    this.#colours = colours;
     for (const line of this.#lines.values()) line.drawn = 0;
     this.#draw();
   }
@@ -251,14 +255,13 @@ export class Watchlist {
   }
 
   #draw() {
-    const style = getComputedStyle(document.documentElement);
     for (const line of this.#lines.values()) {
       const { points } = this.market.row(line.symbol);
       const newest = points.length ? points[points.length - 1] + points.length : 0;
       if (line.drawn === newest) continue;
       line.drawn = newest;
       const isUp = points[points.length - 1] >= points[0];
-      drawSparkline(line.canvas, points, style.getPropertyValue(isUp ? "--up" : "--down").trim());
+      drawSparkline(line.canvas, points, this.#colours[isUp ? "up" : "down"]);
     }
   }
 }

@@ -6,11 +6,13 @@ import re
 from itertools import count
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.chart import PLOT, alert_lines
+from tests.support.chart import alert_lines, is_drawn
 from tests.support.dashboard import LIMIT, Dashboard, Market, wait_until
 from tests.support.trading import define, trade
+
+pytestmark = pytest.mark.usefixtures("no_chart")
 
 numbers = count(1)
 
@@ -75,17 +77,20 @@ def test_a_price_jumped_over_is_crossed(view: Page, dashboard: Dashboard, shared
     expect(dashboard.toasts).to_have_text([f"{symbol} has risen to 101.00"])
 
 
-def test_its_line_stands_on_the_chart_until_it_is_crossed(view: Page, shared: Market, symbol: str) -> None:
-    expect(view.locator(PLOT)).to_be_visible(timeout=LIMIT)
-    set_alert(view, "100.05")
-    wait_until(view, lambda: alert_lines(view) == [100.05])
-    # Other symbols have other lines.
-    view.locator('#rows tr[data-symbol="OTHER"] th').click()
-    wait_until(view, lambda: alert_lines(view) == [])
-    view.locator(f'#rows tr[data-symbol="{symbol}"] th').click()
-    wait_until(view, lambda: alert_lines(view) == [100.05])
-    shared.server.publish([trade(symbol, 100.05)])
-    wait_until(view, lambda: alert_lines(view) == [])
+def test_its_line_stands_on_the_chart_until_it_is_crossed(browser: Browser, shared: Market, symbol: str) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{shared.url}/?list={symbol},OTHER")
+        is_drawn(page)
+        set_alert(page, "100.05")
+        wait_until(page, lambda: alert_lines(page) == [100.05])
+        # Other symbols have other lines.
+        page.locator('#rows tr[data-symbol="OTHER"] th').click()
+        wait_until(page, lambda: alert_lines(page) == [])
+        page.locator(f'#rows tr[data-symbol="{symbol}"] th').click()
+        wait_until(page, lambda: alert_lines(page) == [100.05])
+        shared.server.publish([trade(symbol, 100.05)])
+        wait_until(page, lambda: alert_lines(page) == [])
 
 
 def test_a_crossing_that_is_replayed_says_when_it_was(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support.chart import NAMES, PLOT, is_drawn, readout_of, rows_of, shown, table
 from tests.support.dashboard import Dashboard, wait_until
@@ -17,6 +17,8 @@ from tests.support.process import ServerProcess, server_process
 from tests.support.trading import MINUTE, bars, closed_bars, minutes_of, now, trade
 
 CLOSES = [round(100 + 3 * math.sin(index / 4), 2) for index in range(200)]
+
+SHOWN = "list=WAVE&symbol=WAVE&interval=1m"
 
 PLOTLY = "**/plotly-*.min.js"
 
@@ -29,12 +31,26 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def opened(browser: Browser, server: ServerProcess) -> Iterator[Dashboard]:
+    """Open one page for all tests."""
+    with browser.new_context() as context:
+        dashboard = Dashboard(context.new_page())
+        dashboard.open(server.urls[0], SHOWN)
+        yield dashboard
+
+        assert dashboard.errors == []
+
+
 @pytest.fixture
-def chart(dashboard: Dashboard, server: ServerProcess) -> Page:
-    """Open its chart."""
-    dashboard.open(server.urls[0], "list=WAVE")
-    is_drawn(dashboard.page)
-    return dashboard.page
+def chart(opened: Dashboard, server: ServerProcess) -> Page:
+    """Have its chart, which follows the newest candle."""
+    if not opened.page.url.endswith(f"?{SHOWN}"):
+        opened.page.goto(f"{server.urls[0]}/?{SHOWN}")
+    is_drawn(opened.page)
+    opened.page.locator("#go-live").evaluate("(button) => button.click()")
+    expect(opened.page.locator("#go-live")).to_be_hidden()
+    return opened.page
 
 
 def drag(page: Page, pixels: int) -> None:
@@ -184,11 +200,11 @@ def test_plus_and_minus_zoom(chart: Page) -> None:
     wait_until(chart, lambda: shown(chart)[1] - shown(chart)[0] > end - begin)
 
 
-def test_it_rests_while_the_page_is_paused(chart: Page, dashboard: Dashboard, server: ServerProcess) -> None:
+def test_it_rests_while_the_page_is_paused(chart: Page, opened: Dashboard, server: ServerProcess) -> None:
     before = chart.locator("#readout").inner_text()
     chart.keyboard.press("Space")
     server.publish([trade("WAVE", 110, 5)])
-    dashboard.says(r"PAUSED \(1 waiting\)")
+    opened.says(r"PAUSED \(1 waiting\)")
     assert chart.locator("#readout").inner_text() == before
     chart.keyboard.press("Space")
 
@@ -206,13 +222,13 @@ def test_a_minute_that_ends_becomes_a_row(chart: Page, server: ServerProcess) ->
     assert table(chart) == rows_of(closed_bars(server, "WAVE"))
 
 
-def test_without_its_script_all_else_goes_on(chart: Page, dashboard: Dashboard, server: ServerProcess) -> None:
+def test_without_its_script_all_else_goes_on(chart: Page, opened: Dashboard, server: ServerProcess) -> None:
     chart.route(PLOTLY, lambda route: route.abort())
     chart.reload()
     note = chart.locator("#chart-note")
     expect(note).to_contain_text("could not be loaded")
     server.publish([trade("WAVE", 98.5)])
-    dashboard.shows("WAVE", "98.50")
+    opened.shows("WAVE", "98.50")
     note.get_by_role("button", name="Try again").click()
     expect(note).to_contain_text("could not be loaded")
     chart.unroute(PLOTLY)
@@ -223,8 +239,8 @@ def test_without_its_script_all_else_goes_on(chart: Page, dashboard: Dashboard, 
     assert table(chart) == rows_of(closed_bars(server, "WAVE"))
 
 
-def test_without_a_symbol_there_is_none(chart: Page, dashboard: Dashboard) -> None:
-    dashboard.remove("WAVE")
+def test_without_a_symbol_there_is_none(chart: Page, opened: Dashboard) -> None:
+    opened.remove("WAVE")
 
     expect(chart.locator("#chart-note")).to_have_text("Choose a symbol to see its chart.")
     expect(chart.locator("#chart-title")).to_have_text("No symbol")
