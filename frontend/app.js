@@ -67,6 +67,7 @@ async function run() {
   const share = new URLSearchParams(location.search).get("share") !== "0";
   ticker = await openTicker(location.origin, { symbols: desk.wanted, share });
   const begun = () => {
+    catalogue.begin();
     candles.start();
     desk.stream();
   };

@@ -29,12 +29,17 @@ export class Catalogue {
       const answer = await fetch("/v1/symbols", { cache: "no-store" });
       const { instruments } = await answer.json();
       this.market.define(instruments);
-      this.#day = day;
+      this.#day = day || this.#day;
     } catch {
       // The pill says that the server is away; the question comes again.
       return;
     }
     this.learned();
+  }
+
+  /** The first snapshot is here: what is known holds for its day. */
+  begin() {
+    this.#day = this.market.day;
   }
 
   /** A tick has come of a symbol that is not known. @param {number} now */
@@ -45,7 +50,6 @@ export class Catalogue {
 
   #look() {
     const { day, instruments } = this.market;
-    this.#day ||= day;
     if (this.#isDue || !instruments.size || day !== this.#day) this.learn();
   }
 }

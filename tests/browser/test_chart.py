@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.chart import NAMES, PLOT, is_drawn, readout_of, rows_of, shown, table
+from tests.support.chart import NAMES, PLOT, drag, is_drawn, readout_of, rows_of, shown, table
 from tests.support.dashboard import Dashboard, wait_until
 from tests.support.process import ServerProcess, server_process
 from tests.support.trading import MINUTE, bars, closed_bars, minutes_of, now, trade
@@ -51,18 +51,6 @@ def chart(opened: Dashboard, server: ServerProcess) -> Page:
     opened.page.locator("#go-live").evaluate("(button) => button.click()")
     expect(opened.page.locator("#go-live")).to_be_hidden()
     return opened.page
-
-
-def drag(page: Page, pixels: int) -> None:
-    """Drag the chart to the right."""
-    box = page.locator(PLOT).bounding_box()
-    assert box
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 3
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + pixels, y, steps=4)
-    page.mouse.up()
-    page.mouse.move(box["x"] + 20, box["y"] - 60)
 
 
 def download(page: Page, button: str, folder: Path) -> Path:

@@ -66,9 +66,9 @@ def test_a_server_that_was_started_anew_is_found_and_owns_up(tmp_path: Path, das
         expect(dashboard.toasts).to_contain_text(["An unknown number of ticks is lost: the server was started anew."])
 
 
-def test_data_that_is_away_when_the_page_loads_is_waited_for(market: Market, dashboard: Dashboard) -> None:
+def test_data_that_is_away_when_the_page_loads_is_waited_for(shared: Market, dashboard: Dashboard) -> None:
     dashboard.page.add_init_script(PATIENT)
-    with threaded_proxy(market.server.port) as between:
+    with threaded_proxy(shared.server.port) as between:
         for path in DATA:
             between.block(path)
         dashboard.open(between.url, "share=0")
@@ -80,10 +80,10 @@ def test_data_that_is_away_when_the_page_loads_is_waited_for(market: Market, das
             between.unblock(path)
         dashboard.action.click()
         dashboard.reach("live")
-        dashboard.shows_all(market)
-        market.publish(10)
+        dashboard.shows_all(shared)
+        shared.publish(10)
         dashboard.has(received=10, gaps=0, lost=0)
-        dashboard.shows_all(market)
+        dashboard.shows_all(shared)
 
 
 def test_what_the_server_refuses_for_good_can_be_mended(tmp_path: Path, dashboard: Dashboard) -> None:
@@ -101,11 +101,11 @@ def test_what_the_server_refuses_for_good_can_be_mended(tmp_path: Path, dashboar
         dashboard.shows("AAPL", market.prices["AAPL"])
 
 
-def test_what_is_refused_for_now_comes_by_itself(market: Market, dashboard: Dashboard) -> None:
+def test_what_is_refused_for_now_comes_by_itself(shared: Market, dashboard: Dashboard) -> None:
     error = {"error": {"code": "rate_limited", "message": "too fast"}}
     page = dashboard.page
     page.route("**/v1/stream?*", lambda route: route.fulfill(status=429, json=error, headers={"Retry-After": "2"}))
-    dashboard.open(market.url, "share=0")
+    dashboard.open(shared.url, "share=0")
     dashboard.says("REFUSED 429 in [12] s")
     page.unroute("**/v1/stream?*")
     dashboard.says("LIVE")
@@ -166,15 +166,15 @@ def test_a_quiet_market_is_live_and_a_dead_stream_is_replaced(tmp_path: Path, da
         assert cut == Cut("10", "10")
 
 
-def test_paused_it_stands_still_and_goes_on_from_now(market: Market, dashboard: Dashboard) -> None:
-    dashboard.open(market.url)
+def test_paused_it_stands_still_and_goes_on_from_now(shared: Market, dashboard: Dashboard) -> None:
+    dashboard.open(shared.url)
     dashboard.reach("live")
-    market.publish(10)
-    dashboard.shows_all(market)
-    before = dict(market.prices)
+    shared.publish(10)
+    dashboard.shows_all(shared)
+    before = dict(shared.prices)
     dashboard.page.keyboard.press("Space")
     dashboard.says(r"PAUSED \(0 waiting\)")
-    market.publish(30)
+    shared.publish(30)
     dashboard.says(r"PAUSED \(30 waiting\)")
     # The connection goes on beneath, and its panel with it.
     dashboard.has(received=40)
@@ -182,36 +182,36 @@ def test_paused_it_stands_still_and_goes_on_from_now(market: Market, dashboard: 
         dashboard.shows(symbol, price)
     dashboard.cut(0.2)
     dashboard.says(r"PAUSED \(30 waiting\) · ✕ RECONNECTING")
-    market.publish(10)
+    shared.publish(10)
     dashboard.says(r"PAUSED \(40 waiting\)")
     dashboard.page.locator("#pause").click()
     dashboard.says("LIVE")
-    dashboard.shows_all(market)
+    dashboard.shows_all(shared)
 
     dashboard.has(received=50, replayed=10, duplicate=0, lost=0)
 
 
-def test_hidden_it_paints_nothing_and_shown_it_is_up_to_date_at_once(market: Market, dashboard: Dashboard) -> None:
+def test_hidden_it_paints_nothing_and_shown_it_is_up_to_date_at_once(shared: Market, dashboard: Dashboard) -> None:
     # Another tab of the same stream says when the ticks have come.
     other = Dashboard(dashboard.page.context.new_page())
-    other.open(market.url)
-    dashboard.open(market.url)
+    other.open(shared.url)
+    dashboard.open(shared.url)
     other.reach("live")
     dashboard.reach("live")
     expect(dashboard.sharing).to_have_text("2 tabs share one stream")
-    market.publish(10)
+    shared.publish(10)
     dashboard.has(received=10)
-    dashboard.shows_all(market)
+    dashboard.shows_all(shared)
     dashboard.page.evaluate("painted().then(() => setShown(false))")
     paints = dashboard.page.evaluate("seen.paints")
     for _ in range(10):
-        market.publish(50)
+        shared.publish(50)
     other.has(received=510)
-    other.shows_all(market)
+    other.shows_all(shared)
 
     assert dashboard.page.evaluate("seen.paints") == paints
     assert dashboard.count("received").text_content() == "10"
     dashboard.page.evaluate("setShown(true); painted()")
-    texts = {symbol: dashboard.price(symbol).inner_text() for symbol in market.prices}
-    assert texts == {symbol: f"{price} ▲" for symbol, price in market.prices.items()}
+    texts = {symbol: dashboard.price(symbol).inner_text() for symbol in shared.prices}
+    assert texts == {symbol: f"{price} ▲" for symbol, price in shared.prices.items()}
     assert dashboard.count("received").inner_text() == "510"

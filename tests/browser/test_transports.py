@@ -49,17 +49,17 @@ def watch_patches(dashboard: Dashboard) -> list[str]:
     return ops
 
 
-def test_it_goes_from_transport_to_transport_without_a_seam(market: Market, dashboard: Dashboard) -> None:
-    dashboard.open(market.url)
+def test_it_goes_from_transport_to_transport_without_a_seam(shared: Market, dashboard: Dashboard) -> None:
+    dashboard.open(shared.url)
     dashboard.reach("live")
     for transport in ("websocket", "longpoll", "poll", "sse"):
-        market.publish(10)
+        shared.publish(10)
         dashboard.use(transport)
         # Nobody waits for anything: these ticks meet the change somewhere on its way.
-        market.publish(10)
+        shared.publish(10)
         reach(dashboard, transport)
-        market.publish(10)
-        dashboard.shows_all(market)
+        shared.publish(10)
+        dashboard.shows_all(shared)
     dashboard.use("")
     dashboard.has(reconnects=5)
     reach(dashboard, "sse")
@@ -68,33 +68,33 @@ def test_it_goes_from_transport_to_transport_without_a_seam(market: Market, dash
 
 
 @pytest.mark.parametrize("transport", NAMES)
-def test_a_cut_heals_on(transport: str, market: Market, dashboard: Dashboard) -> None:
-    dashboard.open(market.url)
+def test_a_cut_heals_on(transport: str, shared: Market, dashboard: Dashboard) -> None:
+    dashboard.open(shared.url)
     dashboard.reach("live")
     dashboard.use(transport)
     dashboard.recoveries(1)
     reach(dashboard, transport)
-    market.publish(20)
+    shared.publish(20)
     dashboard.has(received=20)
     dashboard.cut(1)
-    market.publish(100)
+    shared.publish(100)
     cut, switch = dashboard.recoveries(2)
     reach(dashboard, transport)
-    market.publish(10)
+    shared.publish(10)
     dashboard.has(received=130, duplicate=0, gaps=0, lost=0, reconnects=2, violations=0)
 
     assert [cut, switch] == [Cut("100", "100"), Cut("0", "0")]
 
 
 @each_way
-def test_where_streams_are_blocked_it_takes_a_websocket(how: Block, market: Market, dashboard: Dashboard) -> None:
-    with threaded_proxy(market.server.port) as between:
+def test_where_streams_are_blocked_it_takes_a_websocket(how: Block, shared: Market, dashboard: Dashboard) -> None:
+    with threaded_proxy(shared.server.port) as between:
         between.block("/v1/stream", how)
         dashboard.open(between.url)
         reach(dashboard, "websocket")
-        market.publish(10)
+        shared.publish(10)
         dashboard.has(received=10, duplicate=0, lost=0, violations=0)
-        dashboard.shows_all(market)
+        dashboard.shows_all(shared)
 
 
 @each_way

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.dashboard import LIMIT, Dashboard, Market, wait_until
-from tests.support.process import server_process
 from tests.support.trading import define, trade
 
 pytestmark = pytest.mark.usefixtures("no_chart")
@@ -92,12 +90,13 @@ def test_a_changed_price_lights_up_and_goes_out(prices: Market, dashboard: Dashb
         globalThis.lights = [];
         new MutationObserver(() => lights.push(cell.style.background)).observe(cell, { attributeFilter: ["style"] });
     }""")
-    publish(prices, BOLT=21)
-    wait_until(dashboard.page, lambda: len(dashboard.page.evaluate("lights")) == 2)
-    on, off = dashboard.page.evaluate("lights")
+    prices.server.publish([trade("BOLT", 21), trade("BOLT", 19)])
+    wait_until(dashboard.page, lambda: dashboard.page.evaluate("lights.at(-1)") == "")
+    on, *_ = dashboard.page.evaluate("lights")
 
-    assert "var(--up)" in on
-    assert off == ""
+    # It has the colour of the newest price, as the arrow has its direction.
+    assert "var(--down)" in on
+    expect(price).to_have_text("19.00 ▼")
 
 
 def test_it_is_sorted_by_a_column_and_back(prices: Market, dashboard: Dashboard) -> None:
@@ -223,24 +222,3 @@ def test_without_a_query_it_shows_what_was_left(prices: Market, dashboard: Dashb
     stand(dashboard.page, "CORE", "ACME")
     expect(dashboard.page.locator("#chart-symbol")).to_have_text("CORE")
     expect(dashboard.page.get_by_label("15m", exact=True)).to_be_checked()
-
-
-def test_an_unknown_symbol_says_so_until_it_trades(prices: Market, dashboard: Dashboard) -> None:
-    open_list(dashboard, prices, "list=CORE,FRESH")
-    expect(dashboard.price("FRESH")).to_have_text("unknown")
-    publish(prices, FRESH=5)
-
-    dashboard.shows("FRESH", "5.00")
-
-
-def test_a_server_without_symbols_is_waited_for(tmp_path: Path, dashboard: Dashboard) -> None:
-    with server_process(tmp_path) as server:
-        dashboard.open(server.urls[0])
-        page = dashboard.page
-        expect(page.locator("#rows-note")).to_have_text("Loading the market…")
-        expect(page.locator("#rows-note")).to_contain_text("The market has no symbols yet", timeout=LIMIT)
-        server.publish([trade("ACME", 10)])
-        # The page asks every few seconds.
-        dashboard.shows("ACME", "10.00")
-        expect(page.locator("#chart-symbol")).to_have_text("ACME")
-        expect(page.locator("#rows-note")).to_be_hidden()

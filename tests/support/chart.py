@@ -48,6 +48,18 @@ def shown(page: Page) -> list[float]:
     return found
 
 
+def drag(page: Page, pixels: int) -> None:
+    """Drag the chart to the right."""
+    box = page.locator(PLOT).bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 3
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + pixels, y, steps=4)
+    page.mouse.up()
+    page.mouse.move(box["x"] + 20, box["y"] - 60)
+
+
 def alert_lines(page: Page) -> list[float]:
     """Return the prices at which lines of alerts stand."""
     shapes: list[dict[str, Any]] = page.evaluate(f"document.querySelector('{PLOT}')?.layout?.shapes ?? []")
