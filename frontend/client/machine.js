@@ -25,6 +25,10 @@ const LATE = "timeout";
 /** Milliseconds after which a connection counts as stable, and waits begin small again. */
 const STABLE = 60_000;
 
+/** Milliseconds for which a request that the client has let go of may still reach the server, which takes it for the
+ * newer connection. */
+const ECHO = 60_000;
+
 /** Milliseconds between two looks at how long nothing has come. */
 const LOOK_INTERVAL = 1000;
 
@@ -65,6 +69,8 @@ export class Machine {
   #connections = 0;
   /** When the present connection opened; null while there is none. @type {number | null} */
   #opened = null;
+  /** When the client last let go of a connection by itself. */
+  #leftAt = -Infinity;
   /** @type {any} */
   #timer = null;
   /** @type {any} */
@@ -109,6 +115,7 @@ export class Machine {
   /** Connect now instead of waiting, also after a final refusal. */
   retry() {
     if (!this.#isRunning) return;
+    this.#leave();
     this.#drop();
     this.#connect();
   }
@@ -151,6 +158,7 @@ export class Machine {
   }
 
   #late() {
+    this.#leave();
     this.#fail(new Failure(LATE, `${this.transport} did not open in ${OPEN_TIMEOUT / 1000} s`));
   }
 
@@ -225,20 +233,23 @@ export class Machine {
   #check() {
     if (this.#opened === null) return;
     const now = this.env.now();
-    if (this.silence.isDead(now)) this.#fail(new Failure("silent", "nothing came for two heartbeats"));
-    else if (this.silence.isLong(now) && this.state !== "paused") this.#enter("stale");
+    if (this.silence.isDead(now)) {
+      this.#leave();
+      this.#fail(new Failure("silent", "nothing came for two heartbeats"));
+    } else if (this.silence.isLong(now) && this.state !== "paused") this.#enter("stale");
   }
 
   /** @param {Failure} failure */
   async #fail(failure) {
     const lasted = this.#opened === null ? 0 : this.env.now() - this.#opened;
     const wasOpen = this.#opened !== null;
+    const isFinal = failure.isFinal && !this.#isEcho(failure) && !(wasOpen && this.#isRenewable(failure));
     this.#drop();
     const turn = this.#turn;
     if (lasted >= STABLE) this.#backoff.reset();
     this.failure = failure;
     this.follower.statistics.violations += Number(failure instanceof Violation);
-    if (failure.isFinal && !(wasOpen && this.#isRenewable(failure))) return this.#enter("refused");
+    if (isFinal) return this.#enter("refused");
     this.#enter(isRefusal(failure) ? "refused" : "reconnecting");
     if (this.#turn !== turn) return;
     const told = failure.retryAfter;
@@ -247,6 +258,12 @@ export class Machine {
     // A server that is away, or says when to come back, says nothing about the transport.
     if (told === null && failure.reached !== false) this.choice.fail(failure.code === LATE);
     this.#wait(told === null ? this.#backoff.next() : Math.max(told, SHORTEST_WAIT));
+  }
+
+  /** Whether it may have been a late request of this client's own that took the session.
+   * @param {Failure} failure */
+  #isEcho({ code }) {
+    return code === "replaced" && this.env.now() - this.#leftAt < ECHO;
   }
 
   /** Whether another token may do: one that has expired on an open connection.
@@ -264,6 +281,11 @@ export class Machine {
     this.retryAt = this.env.now() + wait;
     this.#timer = this.env.setTimeout(() => this.#connect(), wait);
     this.owner.changed();
+  }
+
+  /** Remember that the client lets go of a connection by itself: its request may still be on the way. */
+  #leave() {
+    if (this.connection) this.#leftAt = this.env.now();
   }
 
   /** Let go of the connection without a word. */

@@ -6,6 +6,7 @@ import re
 import signal
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -114,6 +115,27 @@ def test_what_is_refused_for_now_comes_by_itself(shared: Market, dashboard: Dash
     expect(dashboard.facts).to_contain_text("sse·")
 
 
+def test_replaced_it_stays_away_unless_a_late_request_of_its_own_may_have_done_it(
+    shared: Market, dashboard: Dashboard
+) -> None:
+    dashboard.open(shared.url)
+    dashboard.reach("live")
+    other = f"{shared.url}/v1/poll?wait=0&session={dashboard.detail('session')}"
+
+    assert httpx.get(other).status_code == 200
+    dashboard.says("REFUSED replaced")
+    dashboard.action.click()
+    dashboard.reach("live")
+    dashboard.use("websocket")
+    dashboard.recoveries(2)
+    # As when the stream that was let go of had been asked for, and its request came only now.
+    assert httpx.get(other).status_code == 200
+    dashboard.recoveries(3)
+    dashboard.says("LIVE ws·h1")
+    shared.publish(10)
+    dashboard.has(received=10, duplicate=0, gaps=0, lost=0, violations=0)
+
+
 def test_a_server_that_stands_still_is_stale_and_then_live(tmp_path: Path, dashboard: Dashboard) -> None:
     with server_process(tmp_path, "--feed", "synthetic:?seed=1&rate=500&symbols=10") as server:
         dashboard.open(server.urls[0])
@@ -181,7 +203,6 @@ def test_paused_it_stands_still_and_goes_on_from_now(shared: Market, dashboard: 
     for symbol, price in before.items():
         dashboard.shows(symbol, price)
     dashboard.cut(0.2)
-    dashboard.says(r"PAUSED \(30 waiting\) · ✕ RECONNECTING")
     shared.publish(10)
     dashboard.says(r"PAUSED \(40 waiting\)")
     dashboard.page.locator("#pause").click()
@@ -189,6 +210,7 @@ def test_paused_it_stands_still_and_goes_on_from_now(shared: Market, dashboard: 
     dashboard.shows_all(shared)
 
     dashboard.has(received=50, replayed=10, duplicate=0, lost=0)
+    assert [words for words in dashboard.seen("pills") if words.startswith("PAUSED (30 waiting) · ✕ RECONNECTING")]
 
 
 def test_hidden_it_paints_nothing_and_shown_it_is_up_to_date_at_once(shared: Market, dashboard: Dashboard) -> None:

@@ -20,9 +20,9 @@ SCRIPT = ROOT / "tests" / "browser" / "dashboard.js"
 
 # A page that finds no script for its chart, which takes most of the time in which it loads, and goes on without.
 NO_CHART = """
-    document.addEventListener("readystatechange", () => (
+    addEventListener("readystatechange", () => (
         document.querySelector("meta[name=plotly]")?.setAttribute("content", "/icon.svg")
-    ));
+    ), true);
 """
 
 # Milliseconds in which whatever is waited for must have come.
@@ -176,9 +176,11 @@ class Dashboard:
 
     def cut(self, seconds: float) -> None:
         """Press the button that cuts the stream for 5 s, for another time, and wait until it is cut."""
-        self.page.locator("#connection [data-cut]").first.evaluate(f"(button) => (button.dataset.cut = '{seconds}')")
-        self.page.locator("#connection [data-cut]").first.click()
-        self.reach("reconnecting")
+        before = self.seen("states").count("reconnecting")
+        button = self.page.locator("#connection [data-cut]").first
+        button.evaluate(f"(button) => (button.dataset.cut = '{seconds}')")
+        button.click()
+        wait_until(self.page, lambda: self.seen("states").count("reconnecting") > before)
 
 
 def wait_until(page: Page, condition: Callable[[], bool]) -> None:

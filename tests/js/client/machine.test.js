@@ -549,6 +549,30 @@ test("a bye that does not say when is waited for as after a cut", async () => {
   assert.deepEqual([machine.state, wait(machine, world)], ["reconnecting", 1]);
 });
 
+test("replaced soon after it has let go of a connection, it takes that for its own late request and comes back", async () => {
+  const { world, machine } = await live();
+  machine.retry();
+  await world.settle();
+  world.source.send(hello(2));
+  const lives = async (/** @type {number} */ seconds) => {
+    for (; seconds > 0; seconds -= 10) {
+      await world.advance(10_000);
+      world.source.send(heartbeat(2, 0));
+    }
+  };
+  await lives(50);
+  world.source.send(bye("replaced", { reconnect: false, retry: 86_400_000 }));
+  await world.settle();
+  assert.deepEqual([machine.state, wait(machine, world)], ["reconnecting", 1]);
+  await world.advance(1000);
+  world.source.send(hello(2));
+  await lives(10);
+  assert.equal(machine.state, "live");
+  world.source.send(bye("replaced", { reconnect: false, retry: 86_400_000 }));
+
+  assert.deepEqual([machine.state, world.sources.length], ["refused", 3]);
+});
+
 test("one that was replaced does not come back, except by retry", async () => {
   const { world, machine } = await live();
   world.source.send(bye("replaced", { reconnect: false, retry: 86_400_000 }));
