@@ -20,11 +20,11 @@ def test_it_moves_with_its_market(tmp_path: Path, dashboard: Dashboard) -> None:
         expect(prices).to_have_text([re.compile(r"^[\d.]+ [▲▼■]$")] * 20)
         before = prices.all_inner_texts()
         wait_until(dashboard.page, lambda: sum(map(str.__ne__, before, prices.all_inner_texts())) >= 5)
+        wait_until(dashboard.page, lambda: int(dashboard.count("received").inner_text()) > 100)
         server.stop()
         dashboard.reach("reconnecting")
         (closed,) = server.lines("stream_closed")
 
-        assert int(closed["sent"]) > 100
         dashboard.has(received=closed["sent"], duplicate=0, gaps=0, lost=0, violations=0)
         expect(dashboard.page.locator("#kind")).to_have_text("SYNTHETIC")
 
@@ -47,7 +47,7 @@ def test_cut_for_five_seconds_it_replays_what_it_missed(market: Market, dashboar
         text = dashboard.page.locator("#recoveries li").inner_text()
 
         assert cut == Cut("2000", "2000")
-        assert re.match(r"cut [567]\.\d s: missed 2000, replayed 2000, duplicate 0, lost 0✓", text.replace(" ✓", "✓"))
+        assert re.match(r"cut [5-9]\.\d s: missed 2000, replayed 2000, duplicate 0, lost 0✓", text.replace(" ✓", "✓"))
         assert dashboard.seen("states")[-4:] == ["live", "reconnecting", "replaying", "live"]
         replays = [words.split()[1] for words in dashboard.seen("pills") if words.startswith("REPLAYING")]
         assert replays[0] == "0/2000"
@@ -88,7 +88,7 @@ def test_alt_x_cuts_for_five_seconds(market: Market, dashboard: Dashboard) -> No
     dashboard.open(market.url)
     dashboard.reach("live")
     dashboard.page.keyboard.press("Alt+x")
-    dashboard.says(r"RECONNECTING in [45] s")
+    dashboard.says(r"RECONNECTING in [3-7] s")
     expect(dashboard.page.locator("#cut-note")).to_have_text("cut for 5 s by the server", timeout=LIMIT)
     # The button comes back too soon, and is told again how long.
     dashboard.action.click()
