@@ -148,7 +148,7 @@ async def test_a_feed_that_ends_at_once_still_loads_its_whole_history(shelf: She
     assert feeding.runs[0].state == "ended"
 
 
-@pytest.mark.parametrize("past", [[RuntimeError("no past")], [[object()]], [bars(-1), [object()]]], ids=repr)
+@pytest.mark.parametrize("past", [[RuntimeError("no past")], [["no bar"]], [bars(-1), ["no bar"]]], ids=repr)
 @on_virtual_clock
 async def test_a_history_that_breaks_leaves_the_ticks(
     shelf: Shelf, caplog: pytest.LogCaptureFixture, past: list[Any]
@@ -298,7 +298,7 @@ async def test_what_is_no_tick_fails_its_feed_and_changes_nothing(shelf: Shelf) 
     "tick",
     [
         None,
-        object(),
+        "no tick",
         {"type": "quote", "symbol": "A", "bid": 1, "bid_size": 1, "ask": 2, "ask_size": 1, "ts": BEGIN},
         Bar("A", "1s", 1, 1, 1, 1, 1, 1, BEGIN),
         Quote("A", float("nan"), 1, 2, 1, BEGIN),
