@@ -18,7 +18,7 @@ run: .venv/.run ## start the server, as in: make run PORT=9000 ARGS="--tls --fee
 
 test: deps lint js ## check and test everything
 	.venv/bin/coverage erase
-	.venv/bin/coverage run -m pytest --ignore=tests/browser
+	.venv/bin/coverage run -m pytest --ignore=tests/browser --numprocesses=3 --dist=loadfile
 	.venv/bin/coverage run -m pytest tests/browser --numprocesses=3 --dist=loadfile
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report
