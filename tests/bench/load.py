@@ -142,9 +142,10 @@ def measure(spec: Spec) -> Result:
     load.poll(spec.settle)
     load.mark()
     load.clock.latencies = []
-    before, began, cpu = load.totals(), time.monotonic(), cpu_ns(spec.pid)
+    before, began, cpu, own = load.totals(), time.monotonic(), cpu_ns(spec.pid), time.process_time()
     load.poll(spec.seconds)
     cpu, seconds = cpu_ns(spec.pid) - cpu, time.monotonic() - began
+    own = time.process_time() - own
     writes, messages, size = (now - then for now, then in zip(load.totals(), before, strict=True))
     latencies, load.clock.latencies = sorted(load.clock.latencies), None
     load.mark()
@@ -165,6 +166,7 @@ def measure(spec: Spec) -> Result:
         p99=quantile(latencies, 0.99),
         worst=quantile(latencies, 1),
         served=served,
+        client=own / seconds,
     )
 
 

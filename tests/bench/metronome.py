@@ -1,8 +1,8 @@
 """A feed for measuring: so many quotes of one length at each beat, and nothing else.
 
 ``metronome:?every=10&count=1&symbols=1&first=0``: every ``every`` ms come ``count`` quotes, through ``symbols`` names
-by turns. They bear the time at which the beat was due, so that a server too busy to beat in time is not taken for a quick
-one. ``first`` quotes come before the first beat and fill the ring.
+by turns. They bear the time at which the beat was due, so that a server too busy to beat in time is not taken for a
+quick one. ``first`` quotes come before the first beat and fill the ring.
 """
 
 from __future__ import annotations

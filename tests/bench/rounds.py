@@ -17,6 +17,8 @@ from tests.bench.spec import Kind, Result, Spec
 from tests.support.checkout import ROOT
 from ticker.core.wire import MSGPACK, to_json
 
+# Share of its core from which on the client is suspect.
+BUSY = 0.9
 # What a client of a WebSocket sends first.
 OPS: tuple[dict[str, object], ...] = ({"op": "subscribe", "symbols": ["*"], "id": 1}, {"op": "stream", "id": 2})
 
@@ -122,3 +124,5 @@ class Rounds:
             for result in results:
                 if not result.is_whole:
                     report.note(f"{name}: {result.lost} lost, {result.holes} holes, {result.unchecked} unchecked")
+                if result.client > BUSY:
+                    report.note(f"{name}: the client took {result.client:.0%} of its core: it may be what is measured")

@@ -55,6 +55,8 @@ class Result(msgspec.Struct, frozen=True):
     worst: int
     # Seconds from the first connection to the last one served.
     served: float
+    # Share of its core that the client took: near 1 it is the client that is measured.
+    client: float
 
     @property
     def write_cost(self) -> float:
