@@ -27,7 +27,8 @@ def main() -> None:
     with field("every=10&count=1", list(LIMITS)) as servers:
         for shape in SHAPES:
             if options.wants(shape.title):
-                _compare(report, Rounds(servers, shape, options), servers.missing)
+                with report.row(shape.title):
+                    _compare(report, Rounds(servers, shape, options), servers.missing)
     report.finish()
 
 

@@ -24,7 +24,9 @@ def main() -> None:
     report = Report("Processor time per write on HTTP/2", options)
     with field("every=10&count=1", ["hypercorn"]) as servers:
         for shape, limit in SHAPES:
-            if options.wants(shape.title):
+            if not options.wants(shape.title):
+                continue
+            with report.row(shape.title):
                 rounds = Rounds(servers, shape, options)
                 rounds.describe(report)
                 cost, theirs = rounds.cost("ticker"), rounds.cost("hypercorn")

@@ -6,6 +6,7 @@ same run, since the machine's speed drifts.
 
 from __future__ import annotations
 
+import asyncio
 import time
 import tracemalloc
 
@@ -13,16 +14,16 @@ import msgspec
 
 from feeds.synthetic_market import SyntheticMarket
 from feeds.universe import make_universe
-from ticker.core.bars import Bars
-from ticker.core.ring import Ring
-from ticker.core.tape import Batch, Tape
+from tests.bench.figures import median
+from tests.bench.report import Report, parse_options
+from ticker.bus import MemoryBus
 from ticker.core.tick import Tick
+from ticker.market import Market
 
 RING = 100_000
-EPOCH = 1_700_000_000_000
-START = EPOCH * 1000
-# Limits: bytes of memory, and ticks a second on one core.
-MEMORY, RATE = 60_000_000, 150_000
+START = 1_700_000_000_000_000
+# Limits: megabytes of memory, and ticks a second on one core.
+MEMORY, RATE = 60, 150_000
 
 
 def make_ticks(count: int) -> list[Tick]:
@@ -34,33 +35,44 @@ def make_ticks(count: int) -> list[Tick]:
     return ticks[:count]
 
 
-def fill(ticks: list[Tick], size: int = 100) -> Tape:
-    """Return a tape that has taken the ticks in batches."""
-    tape = Tape(Ring(RING, EPOCH), Bars())
+async def fill(ticks: list[Tick], size: int = 100) -> Market:
+    """Return a market to which the ticks were published in batches."""
+
+    def clock() -> int:
+        return START
+
+    market = Market(MemoryBus(clock), clock, RING)
     for first in range(0, len(ticks), size):
-        tape.apply(Batch(EPOCH, first + 1, START, ticks[first : first + size]))
-    return tape
+        await market.publish(ticks[first : first + size])
+    return market
 
 
 def main() -> None:
     """Print cost and memory."""
+    options = parse_options("into the ring", seconds=1)
+    report = Report(f"Into a ring of {RING:,} ticks: publishing, encoding, index and bars", options)
     ticks = make_ticks(2 * RING)
+    rounds = [_costs(ticks) for _ in range(options.rounds)]
+    rate, floor = (median([each[number] for each in rounds]) for number in (0, 1))
+    report.least("ticks a second", rate, RATE, f"{1e6 / rate:.2f} µs each, {floor:.1f} times encoding it alone")
+    tracemalloc.start()
+    # Ticks made while memory is watched count too: the ring holds them.
+    market = asyncio.run(fill(make_ticks(2 * RING)))
+    taken, _ = tracemalloc.get_traced_memory()
+    report.most("memory", taken / 1e6, MEMORY, f"{market.tape.ring.statistics()['fill']:,} ticks", " MB")
+    report.finish()
+
+
+def _costs(ticks: list[Tick]) -> tuple[float, float]:
+    """Return ticks a second of processor time, and how often encoding a tick fits into the cost of one."""
     encode = msgspec.json.Encoder().encode
     started = time.process_time()
     for tick in ticks:
         encode(tick)
     encoded = time.process_time()
-    fill(ticks)
+    asyncio.run(fill(ticks))
     filled = time.process_time()
-    cost, floor = (filled - encoded) / len(ticks), (encoded - started) / len(ticks)
-    print(f"into the ring   {cost * 1e6:.2f} µs a tick, {1 / cost:,.0f} a second (at least {RATE:,})")
-    print(f"                {cost / floor:.1f} times encoding it alone ({floor * 1e6:.2f} µs)")
-    tracemalloc.start()
-    # Ticks made while memory is watched count too: the ring holds them.
-    tape = fill(make_ticks(2 * RING))
-    taken, _ = tracemalloc.get_traced_memory()
-    fill_now = tape.ring.statistics()["fill"]
-    print(f"memory          {taken / 1e6:.1f} MB for {fill_now:,} ticks (at most {MEMORY / 1e6:.0f})")
+    return len(ticks) / (filled - encoded), (filled - encoded) / (encoded - started)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import msgspec
 from tests.bench.connections import Clock, Connection, EventStream, PackedWebSocket, Tally, WebSocket
 from tests.bench.figures import quantile
 from tests.bench.http2 import Http2
-from tests.bench.machine import cpu_ns, raise_file_limit
+from tests.bench.machine import cpu_ns, raise_file_limit, waited_ns
 from tests.bench.metronome import symbol_name
 from tests.bench.spec import Result, Spec
 
@@ -36,8 +36,10 @@ OPENING, CLOSING = 60, 5
 class Load:
     """The connections of a load."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, paths: Sequence[str] = ()) -> None:
+        """Make connections for ``spec.path``, or for one path each."""
         self.spec = spec
+        self._paths = paths or [spec.path] * spec.connections
         self.clock = Clock()
         self.lost = 0
         self._epoll = select.epoll()
@@ -48,13 +50,7 @@ class Load:
     def _make(self, index: int) -> Connection:
         spec = self.spec
         is_sampled = index % max(1, spec.connections // SAMPLE) == 0
-        return KINDS[spec.kind](spec, self._path(index), self.clock, is_sampled)
-
-    def _path(self, index: int) -> str:
-        if not self.spec.filters:
-            return self.spec.path
-        names = [symbol_name(symbol) for symbol in self.spec.filters[index]]
-        return f"{self.spec.path}?symbols={','.join(names)}"
+        return KINDS[spec.kind](spec, self._paths[index], self.clock, is_sampled)
 
     @property
     def tallies(self) -> list[Tally]:
@@ -134,7 +130,7 @@ class Load:
 
 def measure(spec: Spec) -> Result:
     """Open the connections, wait until ticks flow on all, and measure for a while."""
-    load = Load(spec)
+    load = Load(spec, [f"{spec.path}?symbols={','.join(map(symbol_name, wanted))}" for wanted in spec.filters])
     started = time.monotonic()
     load.connect()
     if not load.poll(OPENING, load.flows):
@@ -142,9 +138,10 @@ def measure(spec: Spec) -> Result:
     load.poll(spec.settle)
     load.mark()
     load.clock.latencies = []
-    before, began, cpu, own = load.totals(), time.monotonic(), cpu_ns(spec.pid), time.process_time()
+    before, began, own = load.totals(), time.monotonic(), time.process_time()
+    cpu, waited = cpu_ns(spec.pid), waited_ns(spec.pid)
     load.poll(spec.seconds)
-    cpu, seconds = cpu_ns(spec.pid) - cpu, time.monotonic() - began
+    cpu, waited, seconds = cpu_ns(spec.pid) - cpu, waited_ns(spec.pid) - waited, time.monotonic() - began
     own = time.process_time() - own
     writes, messages, size = (now - then for now, then in zip(load.totals(), before, strict=True))
     latencies, load.clock.latencies = sorted(load.clock.latencies), None
@@ -167,6 +164,7 @@ def measure(spec: Spec) -> Result:
         worst=quantile(latencies, 1),
         served=served,
         client=own / seconds,
+        disturbed=waited / 1e9 / seconds,
     )
 
 

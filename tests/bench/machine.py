@@ -44,6 +44,15 @@ def cpu_ns(pid: int) -> int:
         return (int(fields[11]) + int(fields[12])) * _TICK_NS
 
 
+def waited_ns(pid: int) -> int:
+    """Return how long a process's living threads could have run but had no core, in nanoseconds; 0 if unknown."""
+    try:
+        tasks = Path(f"/proc/{pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[1]) for task in tasks)
+    except FileNotFoundError:
+        return 0
+
+
 def resident(pid: int) -> int:
     """Return the memory of a process in bytes, as far as it lies in RAM."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from subprocess import SubprocessError
 from typing import NamedTuple
 
 from tests.bench.machine import describe_cores
@@ -36,28 +39,37 @@ def parse_options(purpose: str, rounds: int = 3, seconds: float = 2) -> Options:
     return Options(given.rounds, given.seconds, given.only)
 
 
+def shorten(value: float) -> str:
+    """Return a figure with three digits, or all before the point.
+
+    >>> shorten(1.2345), shorten(506123.4)
+    ('1.23', '506,123')
+    """
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 class Report:
     """The rows of one benchmark, printed as they come."""
 
     def __init__(self, title: str, options: Options) -> None:
         self.failed = 0
-        print(f"\n{title}  ({options.rounds} times {options.seconds:g} s; {describe_cores()})", flush=True)
+        _print(f"\n{title}  ({options.rounds} times {options.seconds:g} s; {describe_cores()})")
 
     def note(self, text: str) -> None:
         """Print what is no figure with a limit."""
-        print(f"    {text}", flush=True)
+        _print(f"    {text}")
 
     def most(self, what: str, value: float, limit: float, measured: str, unit: str = "") -> None:
         """Print a row whose value may be at most its limit."""
-        self._row(what, value <= limit, f"{value:,.3g}{unit}", f"at most {limit:,g}{unit}", measured)
+        self._row(what, value <= limit, f"{shorten(value)}{unit}", f"at most {limit:,g}{unit}", measured)
 
     def least(self, what: str, value: float, limit: float, measured: str, unit: str = "") -> None:
         """Print a row whose value must be at least its limit."""
-        self._row(what, value >= limit, f"{value:,.3g}{unit}", f"at least {limit:,g}{unit}", measured)
+        self._row(what, value >= limit, f"{shorten(value)}{unit}", f"at least {limit:,g}{unit}", measured)
 
     def either(self, what: str, verdicts: list[tuple[float, float, str]], measured: str) -> None:
         """Print a row that holds where one of its values is at most its limit: (value, limit, unit)."""
-        values = " or ".join(f"{value:,.3g}{unit}" for value, _, unit in verdicts)
+        values = " or ".join(f"{shorten(value)}{unit}" for value, _, unit in verdicts)
         limits = " or ".join(f"{limit:,g}{unit}" for _, limit, unit in verdicts)
         self._row(what, any(value <= limit for value, limit, _ in verdicts), values, f"at most {limits}", measured)
 
@@ -67,15 +79,30 @@ class Report:
 
     def missing(self, what: str, reason: str) -> None:
         """Print a row that could not be measured."""
-        print(f"  - {what:<52} not measured: {reason}", flush=True)
+        _print(f"  - {what:<52} not measured: {reason}")
+
+    @contextmanager
+    def row(self, what: str) -> Iterator[None]:
+        """Have a row fail where what is done for it fails, and the others go on."""
+        try:
+            yield
+        except (RuntimeError, SubprocessError) as error:
+            self.failed += 1
+            _print(f"  ✕ {what:<52} failed: {error}")
 
     def _row(self, what: str, is_kept: bool, value: str, limit: str, measured: str) -> None:
         self.failed += not is_kept
-        print(f"  {'✓' if is_kept else '✕'} {what:<52} {value:>10}  {limit:<20} {measured}", flush=True)
+        print(f"  {'✓' if is_kept else '✕'} {what:<52} {value:>10}  {limit:<20} {measured}")
 
     def finish(self) -> None:
         """Exit, with 1 if a row is beyond its limit."""
         sys.exit(1 if self.failed else 0)
+
+
+def _print(line: str) -> None:
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    print(line, flush=True)
 
 
 def progress(text: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import msgspec
@@ -19,6 +21,8 @@ from ticker.core.wire import MSGPACK, to_json
 
 # Share of its core from which on the client is suspect.
 BUSY = 0.9
+# Share of the time that the server's core may be someone else's.
+DISTURBED = 0.05
 # What a client of a WebSocket sends first.
 OPS: tuple[dict[str, object], ...] = ({"op": "subscribe", "symbols": ["*"], "id": 1}, {"op": "stream", "id": 2})
 
@@ -68,12 +72,63 @@ def run_load(spec: Spec) -> Result:
     Raises:
         RuntimeError: it failed; what it said.
     """
-    command = [sys.executable, "-m", "tests.bench.load", json.dumps(msgspec.to_builtins(spec))]
+    return msgspec.json.decode(run_program("tests.bench.load", spec), type=Result)
+
+
+def run_program(module: str, spec: Spec, *arguments: str) -> str:
+    """Run a client program on the clients' core and return what it printed.
+
+    Raises:
+        RuntimeError: it failed; what it said.
+    """
     with on_core(CLIENT_CORE):
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+        done = subprocess.run(
+            _command(module, spec, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=180, check=False
+        )
     if done.returncode:
-        raise RuntimeError(f"the load client failed: {done.stderr[-2000:]}")
-    return msgspec.json.decode(done.stdout, type=Result)
+        raise RuntimeError(f"{module} failed: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def _command(module: str, spec: Spec, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, json.dumps(msgspec.to_builtins(spec)), *arguments]
+
+
+@contextmanager
+def client(module: str, spec: Spec) -> Iterator[subprocess.Popen[str]]:
+    """Run a client program on the clients' core; its input ends with the context.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    with on_core(CLIENT_CORE):
+        program = subprocess.Popen(
+            _command(module, spec), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+    try:
+        yield program
+        assert program.stdin is not None
+        program.stdin.close()
+        if program.wait(30):
+            raise RuntimeError(f"{module} failed")
+    finally:
+        program.kill()
+        program.wait()
+        for pipe in (program.stdin, program.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def faults(result: Result) -> list[str]:
+    """Say what makes a result doubtful."""
+    found = []
+    if not result.is_whole:
+        found.append(f"{result.lost} connections lost, {result.holes} ticks missing, {result.unchecked} unchecked")
+    if result.client > BUSY:
+        found.append(f"the client took {result.client:.0%} of its core: it may be what is measured")
+    if result.disturbed > DISTURBED:
+        found.append(f"something else held the server's core for {result.disturbed:.0%} of the time")
+    return found
 
 
 class Rounds:
@@ -122,7 +177,5 @@ class Rounds:
         report.note(f"{self.shape.title}: {ours.write_bytes:,} bytes a write ({quotes:.2f} quotes); {others}")
         for name, results in self.results.items():
             for result in results:
-                if not result.is_whole:
-                    report.note(f"{name}: {result.lost} lost, {result.holes} holes, {result.unchecked} unchecked")
-                if result.client > BUSY:
-                    report.note(f"{name}: the client took {result.client:.0%} of its core: it may be what is measured")
+                for fault in faults(result):
+                    report.note(f"{name}: {fault}")

@@ -57,6 +57,8 @@ class Result(msgspec.Struct, frozen=True):
     served: float
     # Share of its core that the client took: near 1 it is the client that is measured.
     client: float
+    # Share of the time in which the server could have run and something else held its core.
+    disturbed: float
 
     @property
     def write_cost(self) -> float:
@@ -77,3 +79,28 @@ class Result(msgspec.Struct, frozen=True):
     def is_whole(self) -> bool:
         """Whether every connection got every tick."""
         return not (self.lost or self.holes or self.unchecked)
+
+
+class Return(msgspec.Struct, frozen=True):
+    """How a herd came back; times by time.monotonic, processor times of the server in nanoseconds."""
+
+    # When the first client connected, when the first tick came to any, and when the last had what it missed.
+    started: float
+    first_tick: float
+    ended: float
+    # From the first connection to the first tick, and from there to the last.
+    cpu_before: int
+    cpu_after: int
+    # Ticks that had come by then, and clients that got each tick after their cursor, once.
+    ticks: int
+    complete: int
+
+    @property
+    def cpu(self) -> int:
+        """All processor time from the first connection on."""
+        return self.cpu_before + self.cpu_after
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the first connection to the last tick that was missed."""
+        return self.ended - self.started
