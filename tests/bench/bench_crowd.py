@@ -30,7 +30,7 @@ def _measure(report: Report, options: Options) -> None:
     with ticker("every=500&count=1") as server:
         spec = ticker_spec(server, CROWD, max(4, options.seconds))
         result = run_load(msgspec.structs.replace(spec, settle=2))
-    for fault in faults(result):
+    for fault in faults([result]):
         report.note(fault)
     kept = CROWD.connections - result.lost
     report.all_of("none dropped", kept, CROWD.connections, f"{result.holes} holes, {result.unchecked} unchecked")

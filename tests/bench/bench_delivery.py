@@ -81,6 +81,8 @@ def _measure_latency(report: Report, options: Options) -> None:
         progress(shape.title)
         with report.row(shape.title), ticker("every=1&count=1") as server:
             results = [run_load(ticker_spec(server, shape, options.seconds)) for _ in range(options.rounds)]
+            for fault in faults(results):
+                report.note(fault)
             p50 = median([result.p50 for result in results]) / 1000
             report.most(f"{shape.title}, p50", p50, MEDIAN, f"{p50:.1f} ms", " ms")
             _late(report, f"{shape.title}, p99", results, TAIL)
@@ -93,7 +95,7 @@ def _sustain(report: Report, options: Options) -> None:
         # What is late because 3,000 have connected must have come.
         result = run_load(msgspec.structs.replace(spec, settle=3))
     rate = result.ticks / result.seconds / SUSTAINED.connections
-    for fault in faults(result):
+    for fault in faults([result]):
         report.note(fault)
     report.note(f"{result.cpu / 1e9 / result.seconds:.0%} of the server's core, {result.client:.0%} of the client's")
     whole = SUSTAINED.connections - (0 if result.is_whole else max(result.lost, result.unchecked, 1))

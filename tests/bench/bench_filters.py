@@ -50,7 +50,7 @@ def _report(report: Report, results: dict[str, list[Result]]) -> None:
     costs = {name: [each.write_cost for each in measured] for name, measured in results.items()}
     for name, measured in results.items():
         last = measured[-1]
-        for fault in {fault: None for each in measured for fault in faults(each)}:
+        for fault in faults(measured):
             report.note(f"{name}: {fault}")
         report.note(
             f"{name}: {last.ticks / last.writes:.1f} quotes a write, {last.cpu / 1e9 / last.seconds:.0%} of the core, "

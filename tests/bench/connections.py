@@ -84,15 +84,13 @@ class Tally:
 
 def last_seq(data: bytes | bytearray, start: int, end: int, is_msgpack: bool) -> int | None:
     """Return the seq in the last cursor of some whole messages."""
-    if is_msgpack:
-        at = data.rfind(_MSGPACK_CURSOR, start, end) + len(_MSGPACK_CURSOR)
-        length = data[at] & 0x1F
-        text = bytes(data[at + 1 : at + 1 + length])
-    else:
-        at = data.rfind(_JSON_CURSOR, start, end) + len(_JSON_CURSOR)
-        text = bytes(data[at : data.find(b'"', at, end)])
-    if at < start + len(_MSGPACK_CURSOR):
+    key = _MSGPACK_CURSOR if is_msgpack else _JSON_CURSOR
+    at = data.rfind(key, start, end)
+    if at < 0:
         return None
+    at += len(key)
+    # MessagePack has the length before the text, in five bits (a fixstr); JSON a quotation mark after it.
+    text = data[at + 1 : at + 1 + (data[at] & 0x1F)] if is_msgpack else data[at : data.find(b'"', at, end)]
     seq = text.rpartition(b"-")[2]
     return int(seq) if seq.isdigit() else None
 
@@ -177,6 +175,7 @@ class WebSocket(Connection):
         super().__init__(spec, path, clock, is_sampled)
         # How many bytes of a frame whose head has been read are still to come.
         self._open = 0
+        self._is_data_open = False
         # The beginning of a frame's head.
         self._cut = b""
 
@@ -211,7 +210,7 @@ class WebSocket(Connection):
         if self._open:
             at = min(self._open, total)
             self._open -= at
-            frames = not self._open
+            frames = self._is_data_open and not self._open
         while at < total:
             left = total - at
             length = data[at + 1] & 0x7F if left > 1 else 0
@@ -224,7 +223,8 @@ class WebSocket(Connection):
             if data[at] >= 0x88:
                 self._control(data, at, head, length)
             end = at + head + length
-            frames += end <= total and data[at] < 0x88
+            self._is_data_open = data[at] < 0x88
+            frames += end <= total and self._is_data_open
             self._open = max(0, end - total)
             at = min(end, total)
         return frames, at

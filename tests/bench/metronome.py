@@ -51,7 +51,7 @@ class Metronome:
 
     async def batches(self) -> AsyncIterator[list[Tick]]:
         for start in range(0, self._first, FILLING):
-            yield self._quotes(min(FILLING, self._first - start))
+            yield self._quotes(min(FILLING, self._first - start), self._clock())
             await asyncio.sleep(0)
         due = time.monotonic()
         while True:
@@ -61,13 +61,12 @@ class Metronome:
                 due = now
             # A sleep may end a clock's tick too early: then this beat counts as on time.
             beats = 1 + max(0, int((now - due) / self._every))
-            late = [now - due - self._every * beat for beat in range(beats)]
-            yield [quote for each in late for quote in self._quotes(self._count, max(0, each))]
+            ts = self._clock() - max(0, round((now - due) * 1_000_000))
+            times = [ts + round(self._every * 1_000_000) * beat for beat in range(beats)]
+            yield [quote for each in times for quote in self._quotes(self._count, each)]
             due += self._every * beats
 
-    def _quotes(self, count: int, late: float = 0) -> list[Tick]:
-        """Return the quotes of a beat that was due ``late`` seconds ago."""
-        ts = self._clock() - int(late * 1_000_000)
+    def _quotes(self, count: int, ts: int) -> list[Tick]:
         numbers = range(self._made, self._made + count)
         self._made += count
         return [self._quote(number, ts) for number in numbers]

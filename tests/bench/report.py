@@ -53,7 +53,8 @@ class Report:
 
     def __init__(self, title: str, options: Options) -> None:
         self.failed = 0
-        _print(f"\n{title}  ({options.rounds} times {options.seconds:g} s; {describe_cores()})")
+        turns = f"{options.rounds} times {options.seconds:g} s" if options.seconds else f"{options.rounds} times"
+        _print(f"\n{title}  ({turns}; {describe_cores()})")
 
     def note(self, text: str) -> None:
         """Print what is no figure with a limit."""

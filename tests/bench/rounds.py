@@ -119,15 +119,19 @@ def client(module: str, spec: Spec) -> Iterator[subprocess.Popen[str]]:
                 pipe.close()
 
 
-def faults(result: Result) -> list[str]:
-    """Say what makes a result doubtful."""
+def faults(results: list[Result]) -> list[str]:
+    """Say what makes results doubtful."""
     found = []
-    if not result.is_whole:
-        found.append(f"{result.lost} connections lost, {result.holes} ticks missing, {result.unchecked} unchecked")
-    if result.client > BUSY:
-        found.append(f"the client took {result.client:.0%} of its core: it may be what is measured")
-    if result.disturbed > DISTURBED:
-        found.append(f"something else held the server's core for {result.disturbed:.0%} of the time")
+    if not all(result.is_whole for result in results):
+        lost, holes, unchecked = (
+            sum(getattr(result, name) for result in results) for name in ("lost", "holes", "unchecked")
+        )
+        found.append(f"{lost} connections lost, {holes:,} ticks missing, {unchecked} streams unchecked")
+    busy, disturbed = (max(getattr(result, name) for result in results) for name in ("client", "disturbed"))
+    if busy > BUSY:
+        found.append(f"the client took {busy:.0%} of its core: it may be what is measured")
+    if disturbed > DISTURBED:
+        found.append(f"something else held the server's core for {disturbed:.0%} of the time")
     return found
 
 
@@ -176,6 +180,5 @@ class Rounds:
         quotes = ours.ticks / max(1, ours.writes)
         report.note(f"{self.shape.title}: {ours.write_bytes:,} bytes a write ({quotes:.2f} quotes); {others}")
         for name, results in self.results.items():
-            for result in results:
-                for fault in faults(result):
-                    report.note(f"{name}: {fault}")
+            for fault in faults(results):
+                report.note(f"{name}: {fault}")
