@@ -1,0 +1,1 @@
+"""Many lean clients in one process, and what came to them: the load of ``ticker bench`` and ``ticker lab``."""
