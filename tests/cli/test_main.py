@@ -57,7 +57,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(exit_.value.code or 0)
 
 
-@pytest.mark.parametrize("command", ["watch", "record", "publish", "feeds"])
+@pytest.mark.parametrize("command", ["watch", "record", "publish", "bench", "lab", "feeds"])
 def test_each_command_has_help_with_examples(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,6 +94,13 @@ def test_the_help_names_every_command_and_imports_none() -> None:
             "ticker: /none can't be used as a certificate: No such file",
         ),
         (["record", "x", "http://127.0.0.1:1"], "start one with `ticker serve`"),
+        (["bench", "--transport", "pigeon"], "Invalid value for '--transport'"),
+        (["bench", "--clients", "0"], "Invalid value for '--clients'"),
+        (["bench", "--processes", "65"], "Invalid value for '--processes'"),
+        (["bench", "http://127.0.0.1:1"], "ticker: no server answers at http://127.0.0.1:1 ("),
+        (["lab", "localhost"], "ticker: localhost is no server's URL: it begins with http:// or https://"),
+        (["lab", "--cuts", "-1"], "Invalid value for '--cuts'"),
+        (["lab", "http://127.0.0.1:1"], "start one with `ticker serve`"),
     ],
 )
 def test_what_can_not_start_is_one_sentence_and_code_2(

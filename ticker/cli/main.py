@@ -17,6 +17,8 @@ COMMANDS = {
     "watch": "Show the market live in the terminal.",
     "record": "Write the ticks of a server to a file.",
     "publish": "Send a file of ticks to a server.",
+    "bench": "Measure a server under the load of many clients.",
+    "lab": "Measure polling, long polling, SSE and WebSocket side by side.",
     "feeds": "List the feeds that a server can run, with their options.",
 }
 
