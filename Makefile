@@ -8,7 +8,7 @@ LOCK := .venv/bin/uv pip compile --quiet --system-certs --universal --generate-h
 	--no-annotate --no-header pyproject.toml
 
 .DELETE_ON_ERROR:
-.PHONY: help run test deps lint js bench bench-page mutants lock clean
+.PHONY: help run test deps lint js bench bench-page plots mutants lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -45,6 +45,9 @@ bench: .venv/.dev ## measure speed and memory against peers, in ten minutes; to 
 
 bench-page: deps .venv/.dev tests/node_modules/.stamp ## measure the dashboard in Chromium, as in: make bench-page ARGS=--minutes=1
 	@$(PYTHON) -m tests.bench.page $(ARGS)
+
+plots: .venv/.dev ## run `ticker lab` and put its table and plots into docs/transports.md
+	@$(PYTHON) -m tests.bench.plots $(ARGS)
 
 mutants: .venv/.dev ## plant faults one at a time and show which replay test catches each
 	@$(PYTHON) -m tests.replay.mutants

@@ -168,7 +168,7 @@ def test_prints_every_figure_with_its_unit() -> None:
 
     assert text == (
         "sse, 10 clients, 2.0 s of http://server\n"
-        "  delivered   2,000 ticks, 1,000/s, 100.0% of the market to each\n"
+        "  delivered   2,000 ticks, 1,000/s, 100% of the market to each\n"
         "  age         p50 2.02 ms  p90 1.51 s  p99 1.51 s  p99.9 1.51 s  max 1.51 s\n"
         "  bytes       100.0 a tick, 4.0 ticks a message\n"
         "  lost        0 without a word, 0 in 0 gaps\n"

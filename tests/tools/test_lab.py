@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.support.checkout import ROOT
 from tests.support.live import live
 from tests.support.trading_on import trading_on
 from ticker.tools import lab as lab_module
-from ticker.tools.comparison import cells, compare, explain, make_table
+from ticker.tools.comparison import HEADS, cells, compare, explain, make_table
 from ticker.tools.lab import TRIALS, Cuts, Lab, LostTicks, Row, Trial, check
 from ticker.tools.load.ledger import Counts
 from ticker.tools.load.meter import Result
@@ -119,3 +120,13 @@ def test_a_broken_promise_is_an_error(counts: dict[str, int]) -> None:
     check([whole])
     with pytest.raises(LostTicks, match="polling every 1 s: "):
         check([Row(whole.trial, row(**counts).result, whole.spent, None, whole.cuts)])
+
+
+def test_the_document_holds_a_run_with_each_way_and_its_plots() -> None:
+    text = (ROOT / "docs" / "transports.md").read_text()
+    plots = re.findall(r"!\[[^]]+\]\((transports-\w+\.png)\)", text)
+
+    assert all(f"\n| {trial.name} | " in text for trial in TRIALS)
+    assert "\n| " + " | ".join(HEADS) + " |\n" in text
+    assert len(plots) == 3
+    assert all((ROOT / "docs" / name).stat().st_size < 150 * 1024 for name in plots)

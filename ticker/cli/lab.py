@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Annotated
 
 import typer
@@ -55,7 +56,7 @@ async def _lab(plan: Plan, lab: Lab, as_json: bool, url: str) -> None:
         with Live(get_renderable=lambda: lab.stage, console=Console(stderr=True), transient=True):
             await lab.run()
     finally:
-        data = {"url": url, **compare(lab)}
+        data = {"url": url, "date": time.strftime("%Y-%m-%d"), **compare(lab)}
         if as_json:
             print(json.dumps(data, indent=2))
         else:

@@ -72,7 +72,7 @@ def lines(outcome: Outcome, remarks: Sequence[str]) -> Iterator[str]:
     ticks, server = data["ticks"], data["server"]
     market = data["market_ticks_per_second"]
     yield f"{data['transport']}, {counted(data['clients'], 'client')}, {data['seconds']:.1f} s of {data['url']}"
-    share = "" if not market else f", {ticks['per_second'] / market / data['clients']:.1%} of the market to each"
+    share = "" if not market else f", {ticks['per_second'] / market / data['clients']:.0%} of the market to each"
     yield _row("delivered", f"{ticks['received']:,} ticks, {ticks['per_second']:,.0f}/s{share}")
     yield _row("age", _times(data["age_us"]))
     yield _row(

@@ -16,7 +16,7 @@ _SAMPLE = re.compile(r"^(\w+) ([-+.\deE]+)$", re.MULTILINE)
 class Usage(NamedTuple):
     """A server at one moment; None is what it does not tell."""
 
-    # Monotonic seconds of this machine.
+    # Monotonic seconds of this machine, half way between question and answer: a busy server takes its time.
     at: float
     # Seconds of CPU and bytes of memory of its process (the process collector of Prometheus' clients).
     cpu: float | None = None
@@ -42,6 +42,7 @@ class Spent(NamedTuple):
 
 async def read_usage(request: Request) -> Usage:
     """Ask a server; one that does not answer, or not with figures, is no error."""
+    asked = time.monotonic()
     try:
         async with request.http() as http:
             http.timeout = 10.0
@@ -52,7 +53,7 @@ async def read_usage(request: Request) -> Usage:
     names = ("process_cpu_seconds_total", "process_resident_memory_bytes", "ticker_ticks_total")
     cpu, memory, ticks = (samples.get(name) for name in names)
     refusal = None if cpu is not None else "no process_cpu_seconds_total at /metrics"
-    return Usage(time.monotonic(), cpu, memory, ticks, refusal)
+    return Usage((asked + time.monotonic()) / 2, cpu, memory, ticks, refusal)
 
 
 def spent(before: Usage, after: Usage) -> Spent:
