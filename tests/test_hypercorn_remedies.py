@@ -5,28 +5,21 @@ from __future__ import annotations
 import asyncio
 import socket
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-import pytest
 from hyperframe.frame import DataFrame, PriorityFrame
-from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
-from wsproto.frame_protocol import CloseReason
 
-from tests.support.raw_http2 import RawHttp2
-from tests.support.serving import Serving, eventually, on_both_loops, run_on, serving
-from tests.support.websocket import UPGRADE, WebSocketClient, frames
+from tests.support.raw_http2 import CONNECT, http2
+from tests.support.serving import eventually, on_both_loops, serving
+from tests.support.taking import Receive, Send, live_and_die
+from tests.support.websocket import UPGRADE, WebSocketClient
 from ticker.hypercorn_remedies import buffer, peer
 from ticker.hypercorn_remedies.http2 import FRAMES, RESETS, Http2
-
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
+from ticker.hypercorn_remedies.websocket import HELD
 
 BIG = bytes(8 * 1024 * 1024)
-CONNECT = {":protocol": "websocket", "sec-websocket-version": "13"}
 
 
 class App:
@@ -41,9 +34,7 @@ class App:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Do what the path names."""
         if scope["type"] == "lifespan":
-            while (await receive())["type"] != "lifespan.shutdown":
-                await send({"type": "lifespan.startup.complete"})
-            await send({"type": "lifespan.shutdown.complete"})
+            await live_and_die(receive, send)
             return
         self.running += 1
         try:
@@ -106,12 +97,10 @@ class App:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"%d" % size})
 
-    async def echo(self, receive: Receive, send: Send) -> None:
+    async def ws(self, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        while (event := await receive())["type"] == "websocket.receive":
-            await send({"type": "websocket.send", "text": event["text"], "bytes": event["bytes"]})
-        self.closed.append(event["code"])
+        self.closed.append((await receive())["code"])
 
     async def late(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -129,16 +118,6 @@ class App:
         await receive()
         await send({"type": "websocket.accept"})
         raise RuntimeError("no more")
-
-
-@asynccontextmanager
-async def http2(served: Serving, **options: Any) -> AsyncIterator[RawHttp2]:
-    """Connect with prior knowledge."""
-    client = await RawHttp2.connect(served.port, **options)
-    try:
-        yield client
-    finally:
-        await client.close()
 
 
 async def http1(port: int, request: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -216,23 +195,6 @@ async def test_an_http2_stream_that_takes_little_is_not_reset() -> None:
                 await client.round_trip()
 
             assert client.resets == {}
-
-
-@on_both_loops
-async def test_a_ping_on_a_full_http2_websocket_does_not_stop_the_connection() -> None:
-    app = App()
-    async with serving(app) as served, http2(served, gives_credit=False) as client:
-        stream = client.request("/pour", "CONNECT", end=False, headers=CONNECT)
-        await client.until(lambda: len(client.data[stream]) == 65535)
-        for _ in range(10):
-            client.send(stream, frames(Ping()))
-        await client.round_trip()
-        client.h2.increment_flow_control_window(10**6)
-        client.h2.increment_flow_control_window(10**6, stream)
-        client.flush()
-        await client.until(lambda: len(client.data[stream]) > 500_000)
-
-        assert app.offered > 400_000
 
 
 # HTTP/2: one stream's mistake is not its neighbours'
@@ -473,72 +435,10 @@ async def test_compression_is_not_agreed_to() -> None:
         client = await WebSocketClient.connect(
             served.port, UPGRADE + b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
         )
-        client.send(CloseConnection(code=1000))
-        await client.events()
+        client.writer.close()
 
         assert client.head.startswith(b"HTTP/1.1 101")
         assert b"extensions" not in client.head.lower()
-
-
-@pytest.mark.parametrize(
-    ("sent", "code"),
-    [
-        (frames(TextMessage(data="x" * 65537)), CloseReason.MESSAGE_TOO_BIG),
-        (b"\x81\x82\0\0\0\0\xff\xff", CloseReason.INVALID_FRAME_PAYLOAD_DATA),
-        (b"\xf1\x80\0\0\0\0", CloseReason.PROTOCOL_ERROR),
-        (b"\x81\x01x", CloseReason.PROTOCOL_ERROR),
-    ],
-)
-def test_a_wrong_frame_is_answered_with_its_code(sent: bytes, code: int) -> None:
-    async def check() -> None:
-        app = App()
-        async with serving(app, message_limit="64KiB") as served:
-            client = await WebSocketClient.connect(served.port)
-            client.writer.write(sent + frames(TextMessage(data="afterwards")))
-            events = await client.events()
-            await eventually(lambda: app.closed)
-
-            assert [event.code for event in events if isinstance(event, CloseConnection)] == [code]
-            assert [type(event) for event in events] == [CloseConnection]
-
-    run_on("asyncio", check)
-
-
-@on_both_loops
-async def test_a_websocket_that_says_nothing_is_closed_and_one_that_pongs_is_not() -> None:
-    app = App()
-    async with serving(app, heartbeat_interval=0.1) as served:
-        lively = await WebSocketClient.connect(served.port)
-        silent = await WebSocketClient.connect(served.port)
-        answering = asyncio.create_task(lively.answer_pings(8))
-        events = await silent.events()
-        await answering
-        lively.send(CloseConnection(code=1000))
-        left = await lively.events()
-
-        assert [event.code for event in events if isinstance(event, CloseConnection)] == [4009]
-        assert [event.code for event in left if isinstance(event, CloseConnection)] == [1000]
-
-
-@on_both_loops
-async def test_messages_and_pings_are_answered() -> None:
-    app = App()
-    async with serving(app) as served:
-        client = await WebSocketClient.connect(served.port)
-        client.send(BytesMessage(data=b"", message_finished=False))
-        client.send(BytesMessage(data=b"one"))
-        client.send(TextMessage(data="x" * 65536))
-        client.send(Ping(payload=b"here"))
-        while sum(len(event.data) for event in client.received if isinstance(event, TextMessage)) < 65536:
-            await client.read()
-        client.send(CloseConnection(code=1000, reason="enough"))
-        events = await client.events()
-
-        assert BytesMessage(data=bytearray(b"one")) in events
-        assert Pong(payload=b"here") in events
-        assert sum(len(event.data) for event in events if isinstance(event, TextMessage)) == 65536
-        assert events[-1] == CloseConnection(code=1000, reason="enough")
-        assert app.closed == [1006]
 
 
 @on_both_loops
@@ -546,7 +446,7 @@ async def test_a_refused_handshake_closes_the_connection() -> None:
     async with serving(App()) as served:
         reader, writer = await http1(
             served.port,
-            b"GET /echo HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+            b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
         )
         answer = await asyncio.wait_for(reader.read(), 5)
         writer.close()
@@ -558,7 +458,7 @@ async def test_a_refused_handshake_closes_the_connection() -> None:
 async def test_bytes_before_the_acceptance_close_the_websocket() -> None:
     app = App()
     async with serving(app) as served:
-        reader, writer = await http1(served.port, UPGRADE.replace(b"/echo", b"/late") + b"\r\nearly")
+        reader, writer = await http1(served.port, UPGRADE.replace(b"/ws", b"/late") + b"\r\nearly")
         left = await asyncio.wait_for(reader.read(), 5)
         writer.close()
         await eventually(lambda: app.running == 0)
@@ -567,18 +467,50 @@ async def test_bytes_before_the_acceptance_close_the_websocket() -> None:
 
 
 @on_both_loops
-async def test_a_websocket_over_http2_works_and_ends_with_its_stream() -> None:
+async def test_bytes_before_the_acceptance_end_their_http2_stream_only() -> None:
     app = App()
     async with serving(app) as served, http2(served) as client:
-        stream = client.request("/echo", "CONNECT", end=False, headers=CONNECT)
+        neighbour = client.request("/stream")
+        stream = client.request("/late", "CONNECT", end=False, headers=CONNECT)
+        client.send(stream, b"early")
+        await client.until(lambda: stream in client.resets or stream in client.ended)
+        await eventually(lambda: app.closed)
+        before = len(client.data[neighbour])
+        await client.until(lambda: len(client.data[neighbour]) > before)
+
+        assert bytes(client.data[stream]) == b""
+
+
+@on_both_loops
+async def test_what_nobody_takes_over_may_send_a_megabyte() -> None:
+    app = App()
+    async with serving(app) as served, http2(served) as client:
+        stream = client.request("/ws", "CONNECT", end=False, headers=CONNECT)
+        _, writer = await http1(served.port, UPGRADE + b"\r\n")
+        await eventually(lambda: app.running == 2)
+        writer.write(bytes(HELD + 1))
+        size = 0
+        while size <= HELD:
+            await client.until(lambda: client.h2.local_flow_control_window(stream) >= 16384)
+            client.send(stream, bytes(16384))
+            size += 16384
+        await client.until(lambda: stream in client.ended)
+        await eventually(lambda: app.running == 0)
+        writer.close()
+
+        assert app.closed == [1006, 1006]
+
+
+@on_both_loops
+async def test_a_websocket_whose_stream_ends_before_anyone_takes_it_over_ends() -> None:
+    app = App()
+    async with serving(app) as served, http2(served) as client:
+        stream = client.request("/ws", "CONNECT", end=False, headers=CONNECT)
         await client.until(lambda: stream in client.status)
-        client.send(stream, frames(TextMessage(data="hello")))
-        await client.until(lambda: client.data[stream])
         client.send(stream, b"", end=True)
         await client.until(lambda: stream in client.ended)
 
-        assert (client.status[stream], bytes(client.data[stream])) == ("200", b"\x81\x05hello")
-        assert app.closed == [1006]
+        assert (client.status[stream], app.closed) == ("200", [1006])
 
 
 @on_both_loops

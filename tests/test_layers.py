@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ["ticker.settings", "ticker.log", "ticker.metrics"]
 # Each may import those before it.
 TOWER = [
+    "ticker.lane",
     "ticker.bus",
     "ticker.market",
     "ticker.feeding",
@@ -45,6 +46,7 @@ ALLOWED["ticker.cli"] += ["feeds", "ticker.client", "ticker.tools"]
 LIBRARIES = {
     "quart": ["ticker.web"],
     "hypercorn": ["ticker.server", "ticker.hypercorn_remedies"],
+    "wsproto": ["ticker.lane"],
 }
 # What the pure part may not touch: loops, clocks, files, sockets, processes, the environment.
 IMPURE = {
@@ -125,6 +127,9 @@ def test_imports_go_one_way() -> None:
         ("ticker.bus", "from ticker.market import Market"),
         ("ticker.market", "def late():\n    import ticker.fanout"),
         ("ticker.fanout", "from quart import Quart"),
+        ("ticker.lane.wire", "from ticker.bus import MemoryBus"),
+        ("ticker.lane", "from quart import Quart"),
+        ("ticker.web.websocket", "from wsproto.events import Ping"),
         ("ticker.web.app", "from hypercorn.config import Config"),
         ("ticker.web.app", "from ticker.server import serve"),
         ("ticker.server", "import feeds.synthetic"),
@@ -150,6 +155,7 @@ def test_a_breach_is_found(module: str, source: str) -> None:
         ("ticker.core.ring", "import random\nfrom ticker.core import cursor\nfrom .tick import Quote\nimport msgspec"),
         ("ticker.market", "import asyncio\nfrom ticker.bus import MemoryBus\nfrom ticker.log import log"),
         ("ticker.web.sse", "import quart\nfrom ticker.auth import Principal\nfrom .app import create_app"),
+        ("ticker.lane.socket", "import asyncio\nfrom wsproto.events import Ping\nfrom ticker.log import get_logger"),
         ("ticker.server", "import hypercorn.asyncio\nfrom ticker.web.app import create_app"),
         ("ticker.feeding", "import feeds.registry\nfrom feeds import Feed"),
         ("ticker.cli.serve", "from ticker.server import serve\nfrom ticker.tools.watch import watch"),

@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -24,9 +25,10 @@ from wsproto.events import CloseConnection
 from tests.support.raw_http2 import RawHttp2
 from tests.support.serving import eventually, on_both_loops, run_on, serving, trusting
 from tests.support.websocket import UPGRADE, WebSocketClient
+from ticker import server
 from ticker.certificate import development_certificate
 from ticker.core.codes import StartError
-from ticker.server import raise_file_limit, run
+from ticker.server import raise_file_limit, run, say_what_is_low
 from ticker.settings import Settings
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -195,6 +197,26 @@ def test_the_limit_of_files_is_raised() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     assert raised == (hard, hard)
+
+
+def test_limits_of_the_system_below_the_settings_are_named(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "raise_file_limit", lambda: 1024)
+    monkeypatch.setattr(server, "_longest_backlog", lambda: 128)
+    say_what_is_low(Settings.load({}, {"max_sessions": 1024, "backlog": 128}))
+    assert caplog.records == []
+
+    say_what_is_low(Settings.load({}, {"max_sessions": 1025, "backlog": 129}))
+
+    assert [record.message for record in caplog.records] == ["file_limit_low", "backlog_limit_low"]
+
+
+def test_what_is_there_at_the_start_is_not_looked_at_again() -> None:
+    script = "import gc; from ticker.server import spare_the_collector as spare; spare(); print(gc.get_freeze_count())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+
+    assert int(done.stdout) > 10_000
 
 
 # What can't start

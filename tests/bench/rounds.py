@@ -47,7 +47,7 @@ def ticker_spec(server: Server, shape: Shape, seconds: float) -> Spec:
         case "http2":
             return spec
     encode = MSGPACK.answer if shape.kind == "msgpack" else to_json
-    messages = tuple(bytes(encode(op)).hex() for op in OPS)  # type: ignore[arg-type]  # of MSGPACK they are bytes
+    messages = tuple(bytes(encode(op)).hex() for op in OPS)
     protocol = "ticker.v1.msgpack" if shape.kind == "msgpack" else "ticker.v1.json"
     return msgspec.structs.replace(spec, path="/v1/ws", protocol=protocol, messages=messages, greeting="hello")
 

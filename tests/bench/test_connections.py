@@ -24,8 +24,7 @@ def entries() -> list[Entry]:
 
 def messages(codec: Codec) -> list[bytes]:
     """Return a message of each quote."""
-    found = codec.records(entries())
-    return [each.encode() if isinstance(each, str) else each for each in found]
+    return [codec.tick(each) for each in entries()]
 
 
 def server_frame(opcode: int, content: bytes) -> bytes:

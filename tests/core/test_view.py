@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.support.tapes import EPOCH, NOON, SECOND, Data, make_tape, put, quote, read, tape_of, trade
 from ticker.core.cursor import Cursor
 from ticker.core.ring import ClosedBar, Entry
+from ticker.core.stretch import Stretches
 from ticker.core.subscription import Subscription
 from ticker.core.tape import Tape
 from ticker.core.tick import Instrument, Quote, Tick
@@ -49,7 +50,7 @@ def tape_with(market: list[Placed], size: int = 100) -> Tape:
 
 def view(tape: Tape, *subscriptions: Subscription, conflate: int = 0, batched: bool = False) -> View:
     """Return a view of its own, in JSON."""
-    return View(tape.ring, tape.instruments, Filter(subscriptions, conflate), JSON, batched)
+    return View(Stretches(tape.ring), tape.instruments, Filter(subscriptions, conflate), JSON, batched)
 
 
 def positions(items: list[Entry | ClosedBar]) -> list[int]:
@@ -228,7 +229,7 @@ def test_a_stretch_without_a_match_names_no_place_to_anyone(batched: bool) -> No
 
     for known in (tape.ring.cursor(1), tape.ring.cursor(3)):
         chunk = one.chunk(known, 3, 6)
-        assert chunk.messages == []
+        assert chunk.messages == ()
         assert (chunk.known or known) == known
 
 
@@ -301,6 +302,6 @@ def test_a_replay_is_filtered_by_the_sectors_of_now() -> None:
     one = tape.views.get(Filter((Subscription(("sector:Energy",)),)), JSON, False)
     start = tape.ring.cursor(0)
 
-    assert one.chunk(start, 0, 1).messages == []
+    assert one.chunk(start, 0, 1).messages == ()
     tape.define([Instrument("XOM", sector="Energy")])
     assert [json.loads(message)["symbol"] for message in one.chunk(start, 0, 1).messages] == ["XOM"]

@@ -67,11 +67,9 @@ def parse(message: bytes) -> ServerEvent:
 def read(codec: Codec, message: Message) -> dict[str, Any]:
     """Read one message; of an event stream its event's name as ``type``, its id as ``id``."""
     if codec is MSGPACK:
-        return msgspec.msgpack.decode(message)  # type: ignore[arg-type, no-any-return]
+        return msgspec.msgpack.decode(message)  # type: ignore[no-any-return]
     if codec is JSON:
-        assert isinstance(message, str)
         return json.loads(message)  # type: ignore[no-any-return]
-    assert isinstance(message, bytes)
     event = parse(message)
     return {"type": event.name, "id": event.id, **json.loads(event.data)}
 
@@ -116,18 +114,17 @@ def test_the_cursor_reads_out_of_the_encoding(tick: Tick, cursor: Cursor) -> Non
 def test_every_transport_carries_the_same_record(tick: Tick, cursor: Cursor) -> None:
     item = entry(tick, cursor)
     expected = fields(tick, cursor)
-    records = {codec: [read(codec, message) for message in codec.records([item])] for codec in CODECS}
+    records = {codec: read(codec, codec.tick(item)) for codec in CODECS}
 
-    assert records[JSON] == records[MSGPACK] == [expected]
-    assert records[SSE] == [{**expected, "id": str(cursor)}]
+    assert records[JSON] == records[MSGPACK] == expected
+    assert records[SSE] == {**expected, "id": str(cursor)}
     assert bytes(SSE.record(item)) == bytes(JSON.record(item)) == item.json
     assert msgspec.msgpack.decode(MSGPACK.record(item)) == expected
 
 
 def test_the_lines_of_an_event_are_event_data_id() -> None:
-    [message] = SSE.records([entry(trade())])
+    message = SSE.tick(entry(trade()))
 
-    assert isinstance(message, bytes)
     assert [line.split(b": ")[0] for line in message.split(b"\n")] == [b"event", b"data", b"id", b"", b""]
     assert SSE.event("hello", {"a": 1}) == b'event: hello\ndata: {"a":1}\n\n'
     assert SSE.event("hello", {"a": 1}, Cursor(1, 0)) == b'event: hello\ndata: {"a":1}\nid: 1-0\n\n'
@@ -138,7 +135,6 @@ def test_the_lines_of_an_event_are_event_data_id() -> None:
 def test_no_text_ends_a_line_of_an_event(data: dict[str, object]) -> None:
     message = SSE.event("hello", data, Cursor(1, 2))
 
-    assert isinstance(message, bytes)
     assert message.count(b"\n") == 4
     assert b"\r" not in message
     assert json.loads(parse(message).data) == data
@@ -159,15 +155,6 @@ def test_on_a_socket_the_name_is_the_type_and_the_id_the_cursor(codec: Codec) ->
 def test_a_stream_answers_nothing() -> None:
     with pytest.raises(NotImplementedError):
         SSE.answer({})
-
-
-def test_messages_of_a_socket_stay_apart_and_those_of_a_stream_become_one() -> None:
-    records = [b"1", b"2"]
-
-    assert SSE.join(list(records)) == [b"12"]
-    assert SSE.join([]) == []
-    assert JSON.join(["1", "2"]) == ["1", "2"]
-    assert MSGPACK.join(list(records)) == records
 
 
 def test_other_data_in_json() -> None:
@@ -197,7 +184,7 @@ def test_a_bar_has_no_id_and_is_the_same_everywhere(codec: Codec) -> None:
         expected["id"] = ""
 
     assert read(codec, codec.bar(closed)) == expected
-    assert [read(codec, message) for message in codec.records([closed])] == [expected]
+    assert read(codec, codec.bar(closed)) == expected
 
 
 def test_a_bar_stands_inside_other_data_too() -> None:

@@ -92,9 +92,8 @@ class Connection(NamedTuple):
 
     def decode(self, message: Message) -> list[Event]:
         if self.stream._codec is SSE:
-            assert isinstance(message, bytes)
             return list(self.reader.feed(message))
-        return [read_message(message)]
+        return [read_message(message.decode() if self.stream._codec is JSON else message)]
 
 
 class Client:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import h2.config
 import h2.connection
 import h2.events
 import h2.settings
+
+from tests.support.serving import Serving
+
+CONNECT = {":protocol": "websocket", "sec-websocket-version": "13"}
+"""The headers of a request for a WebSocket (RFC 8441); its method is CONNECT."""
 
 
 class RawHttp2:
@@ -134,3 +140,13 @@ class RawHttp2:
                 self.goaway = int(event.error_code or 0)
             case h2.events.PingAckReceived():
                 self.pongs += 1
+
+
+@asynccontextmanager
+async def http2(served: Serving, **options: Any) -> AsyncIterator[RawHttp2]:
+    """Connect with prior knowledge."""
+    client = await RawHttp2.connect(served.port, **options)
+    try:
+        yield client
+    finally:
+        await client.close()

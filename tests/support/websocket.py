@@ -8,7 +8,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import Event, Ping
 
 UPGRADE = (
-    b"GET /echo HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
 """The head of a handshake, without the empty line that ends it."""

@@ -324,7 +324,7 @@ async def test_a_symbol_that_turns_up_under_a_glob_brings_no_snapshot(server: Li
 
 @pytest.mark.parametrize("frame", [b"\x81\x82\x00\x00\x00\x00\xff\xfe", b"\x81\x81\x00\x00\x00\x00\xc3"])
 async def test_text_that_is_not_utf_8_closes_the_socket(server: Live, frame: bytes) -> None:
-    client = await WebSocketClient.connect(server.port, UPGRADE.replace(b"/echo", b"/v1/ws"))
+    client = await WebSocketClient.connect(server.port, UPGRADE.replace(b"/ws", b"/v1/ws"))
     client.writer.write(frame)
     events = await client.events()
 

@@ -47,7 +47,7 @@ async def visit_http2(server: Live) -> None:
 
 async def visit_websocket(server: Live) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(UPGRADE.replace(b"/echo", b"/v1/ws?symbols=A*") + b"\r\n")
+    writer.write(UPGRADE.replace(b"/ws", b"/v1/ws?symbols=A*") + b"\r\n")
     await reader.readuntil(b"\r\n\r\n")
     writer.write(STREAM)
     await reader.readuntil(b'"type":"snapshot"')

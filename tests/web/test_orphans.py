@@ -9,20 +9,17 @@ from typing import Any
 
 import pytest
 from quart import Quart, Response, request, websocket
-from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
-from tests.support.raw_http2 import RawHttp2
+from tests.support.raw_http2 import CONNECT, RawHttp2
 from tests.support.serving import eventually, on_both_loops, run_on, serving
-from tests.support.websocket import UPGRADE, WebSocketClient, frames
+from tests.support.websocket import WebSocketClient
 from ticker.web import orphans
 
 ROUNDS, AT_ONCE = 10, 50
 
-CONNECT = {":protocol": "websocket", "sec-websocket-version": "13"}
-
 
 class Streams:
-    """A Quart app with an endless stream, an endless WebSocket and one that echoes; counts what runs."""
+    """A Quart app with an endless stream and an endless WebSocket; counts what runs."""
 
     def __init__(self) -> None:
         self.app = Quart(__name__)
@@ -32,10 +29,7 @@ class Streams:
         self.app.add_url_rule("/body", view_func=self.body, methods=["POST"])
         self.app.add_url_rule("/broken", view_func=self.broken)
         self.app.add_websocket("/ws", view_func=self.listen)
-        self.app.add_websocket("/echo", view_func=self.echo)
-        self.app.add_websocket("/deaf", view_func=self.deaf)
         self.running = 0
-        self.received: list[str | bytes] = []
 
     async def stream(self) -> Response:
         response = Response(self.generate(), content_type="text/event-stream")
@@ -69,16 +63,6 @@ class Streams:
         finally:
             self.running -= 1
 
-    async def echo(self) -> None:
-        await websocket.accept()
-        while True:
-            self.received.append(await websocket.receive())
-            await websocket.send(self.received[-1])
-
-    async def deaf(self) -> None:
-        await websocket.accept()
-        await asyncio.Event().wait()
-
 
 async def cut_http1(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -95,7 +79,7 @@ async def cut_http2(port: int) -> None:
 
 
 async def cut_websocket(port: int) -> None:
-    client = await WebSocketClient.connect(port, UPGRADE.replace(b"/echo", b"/ws"))
+    client = await WebSocketClient.connect(port)
     await client.read()
     client.writer.transport.abort()
 
@@ -180,38 +164,6 @@ def http_scope(path: str) -> Any:
     """Return the ASGI scope of a GET."""
     fixed = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "query_string": b""}
     return {**fixed, "path": path, "root_path": "", "headers": [(b"host", b"localhost")], "client": None}
-
-
-@on_both_loops
-async def test_an_empty_message_arrives_as_empty_bytes() -> None:
-    streams = Streams()
-    async with serving(streams.app) as served:
-        client = await WebSocketClient.connect(served.port)
-        for message in (BytesMessage(data=b""), TextMessage(data=""), TextMessage(data="end")):
-            client.send(message)
-        while len(client.received) < 3:
-            await client.read()
-        client.writer.close()
-
-        assert streams.received == [b"", "", "end"]
-
-
-@pytest.mark.parametrize(
-    "flood", [frames(*[TextMessage(data="x")] * 2000), frames(*[TextMessage(data="x" * 65536)] * 100)]
-)
-def test_a_websocket_that_floods_is_closed(flood: bytes) -> None:
-    async def check() -> None:
-        streams = Streams()
-        async with serving(streams.app) as served:
-            before = len(asyncio.all_tasks())
-            client = await WebSocketClient.connect(served.port, UPGRADE.replace(b"/echo", b"/deaf"))
-            client.writer.write(flood)
-            events = await client.events()
-            await eventually(lambda: len(asyncio.all_tasks()) <= before)
-
-            assert events == [CloseConnection(code=4029, reason="rate_limited")]
-
-    run_on("asyncio", check)
 
 
 @on_both_loops

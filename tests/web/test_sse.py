@@ -294,7 +294,7 @@ async def test_the_older_stream_hears_at_once_that_it_was_replaced(
     server: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # With no deadline looked at and no tick published, only the takeover itself can wake the fan-out.
-    monkeypatch.setattr("ticker.fanout.CHECK_INTERVAL", 60)
+    monkeypatch.setattr("ticker.fanout.loop.CHECK_INTERVAL", 60)
     async with streaming(server, f"session={SESSION}") as older:
         await older.event("hello")
         async with streaming(server, f"session={SESSION}"):

@@ -9,7 +9,7 @@ from os import environ
 
 from ticker.log import configure
 from ticker.node import Node
-from ticker.server import run
+from ticker.server import run, say_what_is_low, spare_the_collector
 from ticker.server import serve as serve_app
 from ticker.settings import Settings
 from ticker.web.app import create_app
@@ -28,6 +28,7 @@ def serve(overrides: Mapping[str, object]) -> None:
     configure(json=settings.log_json, level=settings.log_level)
 
     async def main(shutdown: asyncio.Event) -> None:
+        say_what_is_low(settings)
         node = Node(settings)
         node.open()
         await serve_app(create_app(node), settings, ready=_greet, drain=node.drain, shutdown=shutdown)
@@ -36,7 +37,8 @@ def serve(overrides: Mapping[str, object]) -> None:
 
 
 def _greet(urls: list[str]) -> None:
-    """Print where the page, the stream and the API are."""
+    """Print where the page, the stream and the API are: the server is ready."""
+    spare_the_collector()
     first = urls[0]
     lines = [f"page    {url}/" for url in urls]
     lines += [

@@ -59,7 +59,7 @@ class Follower:
         self.known = start if isinstance(start, Cursor) else tape.ring.cursor(tape.ring.newest)
         # The serial of the last change of the subscription that was sent.
         self._met = 0
-        self._view: tuple[Filter, View] | None = None
+        self._view: View | None = None
 
     def locate(self, now: int) -> int | Reason | None:
         """Return the position of the beginning, or why it can't be served, or None while it may yet be reached.
@@ -102,9 +102,9 @@ class Follower:
     def view(self) -> View:
         """Return the view of the filter in force here."""
         wanted = self.wanted()
-        if self._view is None or self._view[0] != wanted:
-            self._view = wanted, self.tape.views.get(wanted, self._codec, self._batched)
-        return self._view[1]
+        if self._view is None or self._view.wanted != wanted:
+            self._view = self.tape.views.get(wanted, self._codec, self._batched)
+        return self._view
 
     def subscription(self) -> Subscription:
         """Return the subscription as the client knows it here."""
@@ -113,7 +113,7 @@ class Follower:
 
     def newest(self, now: int) -> int:
         """Return the last place that may be sent now."""
-        return newest_place(self.tape, self.session, now)
+        return newest_place(self.tape, self.session.conflate, now)
 
     def gap(self, reason: Reason, now: int) -> tuple[Gap, int]:
         """Return the gap from the client's cursor to the place where its snapshot will stand, and that place."""
@@ -157,11 +157,11 @@ def describe(subscription: Subscription, tape: Tape) -> dict[str, object]:
     }
 
 
-def newest_place(tape: Tape, session: Session, now: int) -> int:
-    """Return the last place that a session's data connection may be sent up to now: with conflation a window's end."""
-    if not session.conflate:
+def newest_place(tape: Tape, conflate: int, now: int) -> int:
+    """Return the last place that may be sent up to now: with conflation (milliseconds, 0 is off) a window's end."""
+    if not conflate:
         return tape.ring.newest
-    window = session.conflate * 1000
+    window = conflate * 1000
     return tape.ring.placed_before(now - now % window)
 
 

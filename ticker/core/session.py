@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Literal, NamedTuple, Protocol
@@ -119,6 +119,11 @@ class DataConnection(Protocol):
 class Session:
     """The state of one client, shared by its data connection and its control connections."""
 
+    __slots__ = (
+        *("_query", "conflate", "controls", "cut_until", "data", "given", "id", "offered", "paused", "principal"),
+        *("serial", "steps", "streamed", "subscription"),
+    )
+
     def __init__(self, identity: str, principal: str) -> None:
         self.id = identity
         # Who opened it: nobody else may use it.
@@ -130,7 +135,7 @@ class Session:
         # False until a query or an op has given a subscription.
         self.given = False
         # Changes that a data connection has not yet proved to have met, in the order of their places.
-        self.steps: deque[Step] = deque(maxlen=STEPS)
+        self.steps: list[Step] = []
         # The serial of the newest change, and of the newest whose snapshot a poll has carried.
         self.serial = 0
         self.offered = 0
@@ -182,12 +187,12 @@ class Session:
         # With a conflation that was switched on since the last change, the newest window's end may lie before it.
         position = max(position, self.steps[-1].position) if self.steps else position
         self.steps.append(Step(self.serial, position, before, after))
+        del self.steps[:-STEPS]
         self.subscription = after
 
     def resume(self, position: int) -> list[Step]:
         """Return the changes that a client meets who resumes at a place; the earlier ones it has proved to know."""
-        while self.steps and self.steps[0].position < position:
-            self.steps.popleft()
+        self.steps = [step for step in self.steps if step.position >= position]
         return list(self.steps)
 
     def refuse(self, now: int) -> None:

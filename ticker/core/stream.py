@@ -77,8 +77,9 @@ class Stream(Follower):
         self._unserved: Reason | None = None
         # The place at which a replay is over; None without one.
         self._replay_end: int | None = None
-        self._heartbeat = int(terms.heartbeat * SECOND)
-        self._last_event = self._last_heartbeat = now
+        # Silence after which a heartbeat is due, and when the last event was sent (microseconds).
+        self.heartbeat = int(terms.heartbeat * SECOND)
+        self.last_event = self._last_heartbeat = now
         self._expires = now + int(terms.lifetime * SECOND * random.uniform(0.8, 1))
 
     def due(self, now: int) -> bool:
@@ -88,6 +89,31 @@ class Stream(Follower):
         # A change of the subscription may stand at this place, or the end of a replay.
         return self.position < self.newest(now) or self._replay_end is not None or bool(self.pending())
 
+    @property
+    def deadline(self) -> int:
+        """When a heartbeat is due though ticks go on, or the stream has lived its time."""
+        return min(self._last_heartbeat + 2 * self.heartbeat, self._expires)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether up to the deadline nothing but what its view has comes next, unless the session changes.
+
+        Someone else may then read the view for it, and say with ``stand`` how far.
+        """
+        return (
+            self.position is not None
+            and self.ending is None
+            and not self.session.paused
+            and not self._rested
+            and self._unserved is None
+            and self._replay_end is None
+            and not self.pending()
+        )
+
+    def stand(self, position: int, known: Cursor, sent: int, last_event: int) -> None:
+        """Go on where its view was read to and sent on its behalf."""
+        self.position, self.known, self.sent, self.last_event = position, known, sent, last_event
+
     def end(self, reason: Ending) -> None:
         """End the stream: the next pull returns ``bye``."""
         self.ending = self.ending or reason
@@ -96,7 +122,7 @@ class Stream(Follower):
         """Return what comes next, as few messages as one write should hold; empty when nothing is due."""
         messages = self._next(now)
         if messages:
-            self._last_event = now
+            self.last_event = now
         return messages
 
     def _next(self, now: int) -> Sequence[Message]:
@@ -111,7 +137,7 @@ class Stream(Follower):
         if self.session.paused:
             self._rested = True
             return self._beat(now)
-        if now - self._last_heartbeat >= 2 * self._heartbeat:
+        if now - self._last_heartbeat >= 2 * self.heartbeat:
             return [self._heart(now)]
         return self._advance(now) or self._beat(now)
 
@@ -234,7 +260,7 @@ class Stream(Follower):
         return self._codec.event("snapshot", self.snapshot(), self.known)
 
     def _beat(self, now: int) -> Sequence[Message]:
-        return [self._heart(now)] if now - self._last_event >= self._heartbeat else ()
+        return [self._heart(now)] if now - self.last_event >= self.heartbeat else ()
 
     def _heart(self, now: int) -> Message:
         self._last_heartbeat = now

@@ -150,3 +150,9 @@ class Selection(dict[str, bool]):
 def unknown(symbols: Iterable[str], instruments: dict[str, Instrument]) -> list[str]:
     """Return the plain names among ``symbols`` that are no instrument yet."""
     return [name for name in symbols if "*" not in name and ":" not in name and name not in instruments]
+
+
+def plain_names(symbols: Iterable[str]) -> frozenset[str] | None:
+    """Return the symbols if all of them are plain names, else None."""
+    names = frozenset(symbols)
+    return None if any("*" in name or ":" in name for name in names) else names

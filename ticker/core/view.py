@@ -8,8 +8,10 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from ticker.core.cursor import Cursor
+from ticker.core.framing import Shared
 from ticker.core.ring import ClosedBar, Entry, Ring
-from ticker.core.subscription import Selection, Subscription
+from ticker.core.stretch import LONGEST, Stretch, Stretches
+from ticker.core.subscription import Selection, Subscription, plain_names
 from ticker.core.tick import Instrument, Quote
 from ticker.core.wire import Codec, Message, encode_items, tick_cursor
 
@@ -58,8 +60,12 @@ class Filter(NamedTuple):
 class View:
     """One filter over the ring, with the chunks that were made of it last."""
 
-    def __init__(self, ring: Ring, instruments: dict[str, Instrument], wanted: Filter, codec: Codec, batched: bool):
-        self._ring = ring
+    def __init__(
+        self, stretches: Stretches, instruments: dict[str, Instrument], wanted: Filter, codec: Codec, batched: bool
+    ) -> None:
+        self.wanted = wanted
+        self._stretches = stretches
+        self._ring = stretches.ring
         self._codec = codec
         self._batched = batched
         self._selections = [Selection(each.symbols, instruments) for each in wanted.subscriptions]
@@ -68,6 +74,15 @@ class View:
         intervals = {each.interval for each in wanted.subscriptions}
         self._interval = intervals.pop() if "bar" in kinds and len(intervals) == 1 else None
         self._window = wanted.conflate * 1000
+        # The names that alone can match, if there are no patterns.
+        self._names = plain_names(wanted.subscriptions[0].symbols)
+        # Whether the ticks of a symbol that matches are sent, all of them, and nothing else.
+        self._takes_ticks = kinds >= {"quote", "trade"} and not self._interval and not self._window
+        self._takes_all = self._takes_ticks and all("*" in each.symbols for each in wanted.subscriptions)
+        # Whether all ticks of a few names are sent as they are, the commonest of thousands of different views.
+        self._is_narrow = (
+            self._takes_ticks and not batched and self._names is not None and len(wanted.subscriptions) == 1
+        )
         self._chunks: OrderedDict[tuple[Cursor | None, int, int], Chunk] = OrderedDict()
 
     def matches(self, symbol: str) -> bool:
@@ -89,12 +104,14 @@ class View:
 
         With conflation ``to`` must be the end of a window; ``after`` may lie within one.
         """
-        entries = self._ring.slice(after, to)
-        superseded = self._superseded(entries) if self._window else ()
+        stretch = self._stretches.get(after, to)
+        if self._takes_all and len(stretch.entries) <= (limit or len(stretch.entries)):
+            return Selected([*stretch.entries], to, len(stretch.entries))
+        superseded = stretch.superseded(self._window) if self._window else ()
         matches = self._selections[0].__getitem__ if len(self._selections) == 1 else self.matches
         items: list[Entry | ClosedBar] = []
         count = 0
-        for entry in entries:
+        for entry in self._candidates(stretch):
             tick = entry.tick
             if entry.bars and self._interval:
                 items += [bar for bar in entry.bars if bar.bar.interval == self._interval and matches(bar.bar.symbol)]
@@ -106,17 +123,11 @@ class View:
                     return Selected(items, entry.position, count)
         return Selected(items, to, count)
 
-    def _superseded(self, entries: list[Entry]) -> set[int]:
-        """Return the positions of the quotes that a newer one of the same symbol and window replaces."""
-        newest: dict[tuple[int, str], int] = {}
-        superseded = set()
-        for entry in entries:
-            if entry.tick.__class__ is Quote:
-                key = entry.placed // self._window, entry.tick.symbol
-                if key in newest:
-                    superseded.add(newest[key])
-                newest[key] = entry.position
-        return superseded
+    def _candidates(self, stretch: Stretch) -> list[Entry]:
+        """Return what may match, without looking at every tick for each view."""
+        if self._names is None or not len(self._names) < len(stretch.entries) <= LONGEST:
+            return stretch.entries
+        return stretch.of(self._names, self._interval is not None)
 
     def chunk(self, known: Cursor, after: int, limit: int) -> Chunk:
         """Return what follows a place, up to ``limit`` and at most a bounded number of ticks on.
@@ -127,6 +138,8 @@ class View:
             limit: the last place that may be sent; later than ``after``.
         """
         to = self._window_end(min(limit, after - after % STRIDE + STRIDE), limit)
+        if self._is_narrow and len(self._names or ()) < to - after:
+            return self._narrow(after, to)
         key = (known if self._batched else None, after, to)
         chunk = self._chunks.get(key)
         if chunk is None:
@@ -147,17 +160,30 @@ class View:
         items, end = selected.items, self._ring.cursor(selected.to)
         if self._batched:
             messages, held = encode_items(self._codec, items, known, end)
-            return Chunk(self._codec.join(messages), selected.to, selected.ticks, held)
+            return Chunk(Shared(messages), selected.to, selected.ticks, held)
+        made, codec = self._stretches.get(after, to).messages(self._codec), self._codec
+        first = after + 1
+        messages = [codec.bar(item) if isinstance(item, ClosedBar) else made[item.position - first] for item in items]
         last = next((item for item in reversed(items) if isinstance(item, Entry)), None)
-        messages = self._codec.join(self._codec.records(items))
-        return Chunk(messages, selected.to, selected.ticks, tick_cursor(last) if last is not None else None)
+        return Chunk(Shared(messages), selected.to, selected.ticks, tick_cursor(last) if last is not None else None)
+
+    def _narrow(self, after: int, to: int) -> Chunk:
+        """Return a chunk of a few names; where each client has a view of its own, this is all that is done for it."""
+        stretch = self._stretches.get(after, to)
+        assert self._names is not None
+        places = stretch.places(self._names)
+        if not places:
+            return Chunk((), to, 0, None)
+        made = stretch.messages(self._codec)
+        known = self._ring.cursor(after + 1 + places[-1])
+        return Chunk(tuple([made[place] for place in places]), to, len(places), known)
 
 
 class Views:
     """The views that clients use now; one that nobody uses any more is gone."""
 
     def __init__(self, ring: Ring, instruments: dict[str, Instrument]) -> None:
-        self._ring = ring
+        self._stretches = Stretches(ring)
         self._instruments = instruments
         self._views: WeakValueDictionary[tuple[Filter, Codec, bool], View] = WeakValueDictionary()
 
@@ -166,7 +192,7 @@ class Views:
         key = wanted, codec, batched
         view = self._views.get(key)
         if view is None:
-            view = self._views[key] = View(self._ring, self._instruments, wanted, codec, batched)
+            view = self._views[key] = View(self._stretches, self._instruments, wanted, codec, batched)
         return view
 
     def forget(self) -> None:

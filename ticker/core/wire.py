@@ -1,11 +1,12 @@
 """Encodings: what the market sends, as Server-Sent Events, as JSON text and as MessagePack.
 
 A *message* is what a transport sends as one piece: the bytes of one event on SSE, one frame's content on a WebSocket.
+How messages stand in the bytes of a connection is in ``ticker.core.framing``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -14,8 +15,8 @@ from ticker.core.cursor import LIMIT, Cursor
 from ticker.core.ring import ClosedBar, Entry
 from ticker.core.tick import Bar, Instrument, Tick
 
-Message = bytes | str
-"""One piece for a transport: ``str`` only for WebSocket text."""
+Message = bytes
+"""One piece for a transport; WebSocket text is UTF-8."""
 
 # What the `ticks` of one batch may take, in bytes (PROTOCOL.md section 4), less room for its other fields.
 BATCH_BYTES = 64 * 1024 - 256
@@ -78,8 +79,8 @@ class Codec(Protocol):
         """Return a tick or bar as it stands inside other data, such as a snapshot."""
         ...
 
-    def records(self, items: Iterable[Entry | ClosedBar]) -> list[Message]:
-        """Return ticks and bars as one event each."""
+    def tick(self, entry: Entry) -> Message:
+        """Return a ``quote`` or ``trade`` event."""
         ...
 
     def batch(self, start: Cursor, to: Cursor, entries: Sequence[Entry]) -> Message:
@@ -88,10 +89,6 @@ class Codec(Protocol):
 
     def bar(self, closed: ClosedBar) -> Message:
         """Return a ``bar`` event."""
-        ...
-
-    def join(self, messages: list[Message]) -> list[Message]:
-        """Return the same in as few messages as the transport needs."""
         ...
 
     def retry(self, milliseconds: int) -> list[Message]:
@@ -122,8 +119,9 @@ class SseCodec:
     def record(self, item: Entry | ClosedBar) -> msgspec.Raw:
         return msgspec.Raw(item.json)
 
-    def records(self, items: Iterable[Entry | ClosedBar]) -> list[Message]:
-        return [self.bar(item) if isinstance(item, ClosedBar) else _sse_tick(item) for item in items]
+    def tick(self, entry: Entry) -> Message:
+        # The tag is the first field of a record: {"type":"quote", …
+        return b"event: %b\ndata: %b\nid: %b\n\n" % (entry.json[9:14], entry.json, tick_id(entry))
 
     def batch(self, start: Cursor, to: Cursor, entries: Sequence[Entry]) -> Message:
         end = str(to).encode()
@@ -132,16 +130,8 @@ class SseCodec:
     def bar(self, closed: ClosedBar) -> bytes:
         return sse_event(b"bar", closed.json)
 
-    def join(self, messages: list[Message]) -> list[Message]:
-        return [b"".join(messages)] if messages else []  # type: ignore[arg-type]  # all of SSE is bytes
-
     def retry(self, milliseconds: int) -> list[Message]:
         return [sse_retry(milliseconds)]
-
-
-def _sse_tick(entry: Entry) -> bytes:
-    # The tag is the first field of a record: {"type":"quote", …
-    return b"event: %b\ndata: %b\nid: %b\n\n" % (entry.json[9:14], entry.json, tick_id(entry))
 
 
 def _batch_json(head: bytes, start: Cursor, end: bytes, entries: Sequence[Entry], tail: bytes) -> bytes:
@@ -158,26 +148,23 @@ class JsonCodec:
     """WebSocket text, subprotocol ``ticker.v1.json``."""
 
     def event(self, name: str, data: Mapping[str, object], cursor: Cursor | None = None) -> Message:
-        return _json.encode(_with_type(name, data, cursor)).decode()
+        return _json.encode(_with_type(name, data, cursor))
 
     def answer(self, data: Mapping[str, object]) -> Message:
-        return _json.encode(data).decode()
+        return _json.encode(data)
 
     def record(self, item: Entry | ClosedBar) -> msgspec.Raw:
         return msgspec.Raw(item.json)
 
-    def records(self, items: Iterable[Entry | ClosedBar]) -> list[Message]:
-        return [item.json.decode() for item in items]
+    def tick(self, entry: Entry) -> Message:
+        return entry.json
 
     def batch(self, start: Cursor, to: Cursor, entries: Sequence[Entry]) -> Message:
         end = str(to).encode()
-        return _batch_json(b'"type":"ticks",', start, end, entries, b',"cursor":"%b"' % end).decode()
+        return _batch_json(b'"type":"ticks",', start, end, entries, b',"cursor":"%b"' % end)
 
     def bar(self, closed: ClosedBar) -> Message:
-        return closed.json.decode()
-
-    def join(self, messages: list[Message]) -> list[Message]:
-        return messages
+        return closed.json
 
     def retry(self, milliseconds: int) -> list[Message]:
         return []
@@ -193,10 +180,12 @@ class MsgpackCodec:
         return _msgpack.encode(data)
 
     def record(self, item: Entry | ClosedBar) -> msgspec.Raw:
-        return msgspec.Raw(self.bar(item) if isinstance(item, ClosedBar) else _msgpack_tick(item))
+        return msgspec.Raw(self.bar(item) if isinstance(item, ClosedBar) else self.tick(item))
 
-    def records(self, items: Iterable[Entry | ClosedBar]) -> list[Message]:
-        return [self.bar(item) if isinstance(item, ClosedBar) else _msgpack_tick(item) for item in items]
+    def tick(self, entry: Entry) -> Message:
+        # A map of up to 15 fields begins with one byte, 0x80 + their number: one more field is one more in that byte.
+        record = _msgpack.encode(entry.tick)
+        return b"%c%b\xa6cursor%b" % (record[0] + 1, record[1:], _msgpack.encode(tick_id(entry).decode()))
 
     def batch(self, start: Cursor, to: Cursor, entries: Sequence[Entry]) -> Message:
         ticks = [self.record(entry) for entry in entries]
@@ -205,17 +194,8 @@ class MsgpackCodec:
     def bar(self, closed: ClosedBar) -> bytes:
         return _msgpack.encode(closed.bar)
 
-    def join(self, messages: list[Message]) -> list[Message]:
-        return messages
-
     def retry(self, milliseconds: int) -> list[Message]:
         return []
-
-
-def _msgpack_tick(entry: Entry) -> bytes:
-    # A map of up to 15 fields begins with one byte, 0x80 + their number: one more field is one more in that byte.
-    record = _msgpack.encode(entry.tick)
-    return b"%c%b\xa6cursor%b" % (record[0] + 1, record[1:], _msgpack.encode(tick_id(entry).decode()))
 
 
 SSE = SseCodec()

@@ -8,5 +8,6 @@ there in 0.18.0, the newest release when this was written. No module is patched:
 from ticker.hypercorn_remedies.config import make_config
 from ticker.hypercorn_remedies.door import Door
 from ticker.hypercorn_remedies.peer import Peer
+from ticker.hypercorn_remedies.streams import Reader, Stream, Writer
 
-__all__ = ["Door", "Peer", "make_config"]
+__all__ = ["Door", "Peer", "Reader", "Stream", "Writer", "make_config"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import h2.connection
@@ -19,7 +21,9 @@ from hypercorn.typing import ConnectionState
 from hypercorn.utils import filter_pseudo_headers
 
 from ticker.hypercorn_remedies.buffer import PIECE, Buffer
-from ticker.hypercorn_remedies.websocket import Reply, WebSocket
+from ticker.hypercorn_remedies.http2_wire import Http2Wire
+from ticker.hypercorn_remedies.websocket import WebSocket
+from ticker.lane import WireUser
 
 # Frames a second that one connection may send, and requests that it may take back before they were answered. A page
 # that goes away takes back at most the 100 that may be open; 4,000 PINGs fit into one read of 64 KiB.
@@ -48,8 +52,7 @@ class Budget:
 class Http2(H2Protocol):
     """HTTP/2 with these remedies.
 
-    - No backpressure: see ``Buffer``. What the reading side sends (``Reply``) never waits for the peer's credit, since
-      the credit would have to be read by the one who waits.
+    - No backpressure: see ``Buffer``, and ``Http2Wire`` for streams that were taken over.
     - A request body that goes on after its answer, a target that is not ASCII, CONNECT without ``:path``, a flood of
       PRIORITY frames and more than 1,000 streams in one read are each an exception that ends the connection with all
       its streams: the first is read and thrown away, after the answer the client is told to stop; the next two get 400;
@@ -60,10 +63,17 @@ class Http2(H2Protocol):
     - A draining server resets new requests with NO_ERROR, after which clients don't retry: now REFUSED_STREAM. An idle
       connection was closed without a GOAWAY: see ``goaway``. It can't come earlier, to ask for no more requests while
       streams go on, since clients built on Python's h2, httpx too, take it as the end of every stream.
+
+    Args:
+        write: takes bytes for the peer without waiting.
     """
 
-    def __init__(self, *args: object) -> None:
+    def __init__(self, write: Callable[[bytes], object], *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
+        self._write = write
+        # Whether the peer takes less than it is sent.
+        self.is_congested = False
+        self._is_flush_due = False
         # What each stream has still to send, by its id; our own instead of stream_buffers, which stays empty.
         # A stream is known to ``priority``, which picks the next to send, exactly while it has a buffer.
         self.buffers: dict[int, Buffer] = {}
@@ -87,8 +97,9 @@ class Http2(H2Protocol):
 
     async def stream_send(self, event: StreamEvent) -> None:
         """Send what a stream has to say; return when the peer's credit allows more."""
-        if isinstance(event, Reply):
-            await self._reply(event)
+        if isinstance(self.streams.get(event.stream_id), Http2Wire):
+            # Hypercorn and Quart end what they had of a stream that was taken over.
+            pass
         elif isinstance(event, Body | Data):
             await self._push(event)
         elif isinstance(event, EndBody | EndData):
@@ -113,11 +124,6 @@ class Http2(H2Protocol):
                 break
             await self._wake(event.stream_id)
 
-    async def _reply(self, event: Reply) -> None:
-        buffer = self.buffers.get(event.stream_id)
-        if buffer is not None and buffer.push_now(event.data):
-            await self._wake(event.stream_id)
-
     async def _finish(self, stream_id: int) -> None:
         buffer = self.buffers.get(stream_id)
         if buffer is None:
@@ -137,8 +143,9 @@ class Http2(H2Protocol):
     async def _settle(self, stream_id: int) -> None:
         """End what a stream has open when its app, or its WebSocket, has ended."""
         buffer = self.buffers.get(stream_id)
-        if buffer is not None and isinstance(self.streams.get(stream_id), WebSocket):
-            # Its close frame may still have to leave.
+        is_socket = isinstance(self.streams.get(stream_id), WebSocket)
+        if buffer is not None and is_socket and stream_id in self._answered:
+            # What refuses its handshake may still have to leave.
             buffer.complete()
             await self._wake(stream_id)
         elif buffer is not None:
@@ -146,6 +153,96 @@ class Http2(H2Protocol):
         elif isinstance(self.streams.get(stream_id), HTTPStream):
             # The answer is out; RFC 9113 8.1: NO_ERROR asks the client to stop sending the rest of its body.
             await self._reset(stream_id, h2.errors.ErrorCodes.NO_ERROR)
+
+    def take_over(self, stream_id: int, user: WireUser) -> Http2Wire:
+        """Take a stream whose answer has begun away from its app.
+
+        Raises:
+            ConnectionError: it has gone.
+        """
+        stream = self.streams.get(stream_id)
+        if stream is None or self.closed:
+            raise ConnectionResetError("the stream has gone")
+        held = stream.held if isinstance(stream, WebSocket) else []
+        self._forget(stream_id)
+        wire = Http2Wire(self, stream_id, user)
+        self.streams[stream_id] = wire  # type: ignore[assignment]  # has what is asked of streams
+        if held:
+            # What comes next is handed on after what is held.
+            wire.pause_reading()
+            for data in held:
+                wire.receive(data)
+            asyncio.get_running_loop().call_soon(wire.resume_reading)
+        return wire
+
+    def send_now(self, stream_id: int, data: bytes) -> bytes:
+        """Send what the peer's credit allows, and return the rest."""
+        connection = self.connection
+        try:
+            try:
+                connection.send_data(stream_id, data)
+                rest = b""
+            except (h2.exceptions.FlowControlError, h2.exceptions.FrameTooLargeError):
+                rest = self._send_frames(stream_id, data)
+        except h2.exceptions.ProtocolError:
+            # The stream or the connection was closed, and the event that says so has not been handled yet.
+            return b""
+        self._flush_soon()
+        return rest
+
+    def _send_frames(self, stream_id: int, data: bytes) -> bytes:
+        start = 0
+        while start < len(data):
+            window = self.connection.local_flow_control_window(stream_id)
+            size = min(window, self.connection.max_outbound_frame_size)
+            if size <= 0:
+                break
+            self.connection.send_data(stream_id, data[start : start + size])
+            start += size
+        return data[start:]
+
+    def end_now(self, stream_id: int) -> None:
+        """End a stream that was taken over."""
+        with suppress(h2.exceptions.ProtocolError):
+            self.connection.end_stream(stream_id)
+        self._flush_soon()
+        self._leave(stream_id)
+
+    def credit(self, stream_id: int, size: int) -> None:
+        """Let the peer send as much again."""
+        with suppress(h2.exceptions.ProtocolError):
+            self.connection.acknowledge_received_data(size, stream_id)
+        self._flush_soon()
+
+    def _leave(self, stream_id: int) -> None:
+        if not self.closed:
+            self.task_group.spawn(super().stream_send, StreamClosed(stream_id=stream_id))
+
+    def _flush_soon(self) -> None:
+        """Write once for all streams of a flush."""
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._is_flush_due = False
+        data = self.connection.data_to_send()
+        if data and not self.closed:
+            self._write(data)
+
+    def congest(self, is_congested: bool) -> None:
+        """Learn that the peer takes less than it is sent, or has taken all."""
+        self.is_congested = is_congested
+        for wire in self._wires():
+            if is_congested:
+                wire.congest()
+            else:
+                wire.go_on()
+
+    def _wires(self, stream_id: int | None = None) -> list[Http2Wire]:
+        """Return the streams that were taken over, or the one of them with an id."""
+        streams: list[object] = [self.streams.get(stream_id)] if stream_id else list(self.streams.values())
+        return [stream for stream in streams if isinstance(stream, Http2Wire)]
 
     def abort(self, stream_id: int) -> None:
         """Cut a stream as a network would: nothing gets out that its app sends from now on, a close frame neither."""
@@ -173,9 +270,14 @@ class Http2(H2Protocol):
         self._answered.discard(stream_id)
 
     async def _flush(self) -> None:
-        data = self.connection.data_to_send()
-        if data and not self.closed:
-            await self.send(RawData(data=data))
+        """Write what there is, then wait until the peer takes more.
+
+        Not the other way round, as Hypercorn does: while it waits, bytes that are written without waiting would get
+        past those that it has taken out already.
+        """
+        self._flush_now()
+        if not self.closed:
+            await self.send(RawData(data=b""))
 
     async def _wake(self, stream_id: int) -> None:
         if stream_id in self.buffers:
@@ -185,6 +287,8 @@ class Http2(H2Protocol):
     async def _window_updated(self, stream_id: int | None) -> None:
         for waiting in [stream_id] if stream_id else list(self.buffers):
             await self._wake(waiting)
+        for wire in self._wires(stream_id):
+            wire.go_on()
 
     async def _send_data(self, stream_id: int) -> None:
         self._send_frame(stream_id)
@@ -253,8 +357,14 @@ class Http2(H2Protocol):
             await self.send(Updated(idle=self.idle))
 
     async def _data(self, event: h2.events.DataReceived) -> None:
-        if event.data and event.stream_id in self.streams:
-            await self.streams[event.stream_id].handle(Body(stream_id=event.stream_id, data=event.data))
+        stream = self.streams.get(event.stream_id)
+        if isinstance(stream, Http2Wire):
+            # Gives credit for what it reads; padding nobody reads.
+            self.credit(event.stream_id, event.flow_controlled_length - len(event.data))
+            stream.receive(event.data)
+            return
+        if event.data and stream is not None:
+            await stream.handle(Body(stream_id=event.stream_id, data=event.data))
         # Also where the stream is gone: its bytes have used up credit of the whole connection.
         self.connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
 
@@ -287,6 +397,12 @@ class Http2(H2Protocol):
                 http_version="2",
                 method=method.decode("latin-1").upper(),
                 raw_path=path,
-                state=ConnectionState({**self.connection_state, "abort": partial(self.abort, stream_id)}),
+                state=ConnectionState(
+                    {
+                        **self.connection_state,
+                        "abort": partial(self.abort, stream_id),
+                        "take_over": partial(self.take_over, stream_id),
+                    }
+                ),
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +17,11 @@ from hypercorn.utils import parse_socket_addr
 from ticker.hypercorn_remedies.door import Door
 from ticker.hypercorn_remedies.http1 import Http1
 from ticker.hypercorn_remedies.http2 import Http2
+from ticker.hypercorn_remedies.streams import Reader, Writer
 from ticker.hypercorn_remedies.tasks import Tasks
+from ticker.hypercorn_remedies.websocket import WebSocket
+from ticker.lane import Http1Wire, Outlet, WireUser
+from ticker.lane.http1 import LINGER
 from ticker.log import get_logger
 from ticker.web.connection import Connection
 
@@ -24,9 +29,6 @@ log = get_logger(__name__)
 
 # Seconds that the app's tasks have to end by themselves after their connection has died.
 GRACE = 0.8
-# Seconds for which bytes that arrive after our last one are read and thrown away: a socket that is closed with bytes
-# unread answers with a reset, which can destroy our last bytes before the peer has read them.
-LINGER = 0.5
 # Seconds until the first request's head must be there, against heads that come byte by byte ("slowloris").
 HEAD_TIMEOUT = 10.0
 
@@ -34,14 +36,15 @@ HEAD_TIMEOUT = 10.0
 class Protocol(ProtocolWrapper):
     """Chooses between HTTP/1.1 and HTTP/2, and builds ours."""
 
-    def __init__(self, alpn: str | None, connection: Connection, *args: Any) -> None:
+    def __init__(self, alpn: str | None, connection: Connection, write: Callable[[bytes], object], *args: Any) -> None:
+        self._write = write
         self._arguments = args
         self._connection = connection
         self.protocol = self._http2() if alpn == "h2" else Http1(*args)
 
     def _http2(self) -> Http2:
         self._connection.http_version = "2"
-        return Http2(*self._arguments)
+        return Http2(self._write, *self._arguments)
 
     async def handle(self, event: Event) -> None:
         """Take bytes from the connection, or its end."""
@@ -51,6 +54,16 @@ class Protocol(ProtocolWrapper):
             self.protocol = self._http2()
             await self.protocol.initiate()
             await self.protocol.handle(RawData(error.data))
+
+    def congest(self, is_congested: bool) -> None:
+        """Learn that the peer takes less than it is sent, or has taken all."""
+        if isinstance(self.protocol, Http2):
+            self.protocol.congest(is_congested)
+
+    def held(self) -> list[bytes]:
+        """Return what the client of a WebSocket has sent since its acceptance, on HTTP/1.1."""
+        stream = self.protocol.stream if isinstance(self.protocol, Http1) else None
+        return stream.held if isinstance(stream, WebSocket) else []
 
     def goaway(self) -> bytes:
         """Return the bytes that tell the client that the connection ends, none on HTTP/1.1."""
@@ -67,14 +80,23 @@ class Peer(TCPServer):
     - An exception in the protocol ends the connection with one log entry, not with asyncio's.
 
     It begins to serve the connection when it is made, in ``task``, which ends when the connection's last task has
-    ended, and fails only with CancelledError.
+    ended, and fails only with CancelledError. From ``take_over`` on the connection is no longer its own.
+
+    Args:
+        wires: the connections that were taken over; it adds its own.
     """
 
     protocol: Protocol
+    reader: Reader
+    writer: Writer
 
-    def __init__(self, door: Door, *args: Any) -> None:
+    def __init__(self, door: Door, wires: set[Http1Wire], *args: Any) -> None:
         super().__init__(*args)
         self._door = door
+        self._wires = wires
+        self._outlet = Outlet(self.writer.transport)
+        # Whether someone else has the connection, and whether the client has gone.
+        self._is_taken = self._is_lost = False
         # The task that serves it, and the timer that will cancel it.
         self.task = self.loop.create_task(self.run(), name="connection")
         self._end: asyncio.TimerHandle | None = None
@@ -93,19 +115,21 @@ class Peer(TCPServer):
         finally:
             if self._end is not None:
                 self._end.cancel()
-            with suppress(OSError):
-                await self._close()
+            if not self._is_taken:
+                with suppress(OSError):
+                    await self._close()
 
     async def _serve(self) -> None:
         client, server, tls = self._addresses()
         alpn = tls.selected_alpn_protocol() if tls is not None else None
-        connection = Connection(client, tls is not None, abort=self.abort)
-        state = ConnectionState({**self.state, "connection": connection})
+        self._connection = Connection(client, tls is not None, abort=self.abort)
+        state = ConnectionState({**self.state, "connection": self._connection, "take_over": self.take_over})
         async with Tasks(self.loop) as group:
             self._task_group = group
             self.protocol = Protocol(
                 alpn,
-                connection,
+                self._connection,
+                self._outlet.write,
                 self.app,
                 self.config,
                 self.context,
@@ -129,8 +153,35 @@ class Peer(TCPServer):
             self.writer.get_extra_info("ssl_object"),
         )
 
+    def take_over(self, user: WireUser) -> Http1Wire:
+        """Take a connection of HTTP/1.1, whose answer has begun, away from Hypercorn and the app.
+
+        Raises:
+            ConnectionError: it has gone.
+        """
+        transport = self.writer.transport
+        if transport.is_closing() or self._is_taken or self._is_lost:
+            raise ConnectionResetError("the connection has gone")
+        self._is_taken = True
+        self._outlet.shut()
+        rest = b"".join([*self.protocol.held(), self.reader.take_all()])
+        wire = Http1Wire(transport, user, rest, self._wires.discard)
+        self._wires.add(wire)
+        # Whoever knows the connection would else keep all that Hypercorn has of it.
+        self._connection.abort = wire.abort
+        # Its tasks end as if the client had gone.
+        self.reader.feed_eof()
+        return wire
+
+    def congest(self, is_congested: bool) -> None:
+        """Learn that the peer takes less than it is sent, or has taken all."""
+        if hasattr(self, "protocol"):
+            self.protocol.congest(is_congested)
+
     def lost(self) -> None:
         """Say that the client has gone; the reading side does not notice while the app keeps it waiting."""
+        self._is_lost = True
+        self._outlet.shut()
         self._end_within(GRACE)
 
     def _end_within(self, seconds: float) -> None:
@@ -145,6 +196,8 @@ class Peer(TCPServer):
 
     async def protocol_send(self, event: Event) -> None:
         """Do what the protocol asks for: send bytes, close, start or stop the idle timer."""
+        if self._is_taken:
+            return
         if isinstance(event, RawData):
             await self._write(event.data)
         elif isinstance(event, Closed):
@@ -186,7 +239,7 @@ class Peer(TCPServer):
             if is_new:
                 await self._door.enter()
                 is_new = False
-            if not self._is_closing:
+            if not self._is_closing and not self._is_taken:
                 await self.protocol.handle(RawData(data))
         await self.protocol.handle(Closed())
 
@@ -197,7 +250,7 @@ class Peer(TCPServer):
                 await self.context.terminated.wait()
         except TimeoutError:
             pass
-        if not self._is_closing and not self.writer.is_closing():
+        if not self._is_closing and not self._is_taken and not self.writer.is_closing():
             self._is_closing = True
             self.writer.write(self.protocol.goaway())
             self.writer.close()

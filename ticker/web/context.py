@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import cast
+from typing import NamedTuple, cast
 
 from quart import Request, Websocket, current_app, has_websocket_context, request, websocket
 from werkzeug.datastructures import Headers
 
 from ticker.core.codes import RequestError
+from ticker.lane import TakeOver
 from ticker.node import Node
 from ticker.web.connection import Connection
 
 EXTENSION = "ticker"
+
+
+class Client(NamedTuple):
+    """Who asks, and what that allows; outlives the request on a connection that is taken over."""
+
+    principal: str
+    # Whether the client is on this machine.
+    is_local: bool
+
 
 _LOOPBACK = re.compile(r"(::ffff:)?127\..*|::1")
 
@@ -38,6 +48,11 @@ def abort() -> Callable[[], None]:
     return cast("Callable[[], None] | None", _state().get("abort")) or connection().abort
 
 
+def take_over() -> TakeOver:
+    """Return what takes this request's connection, or its stream on HTTP/2, away from the web server."""
+    return cast(TakeOver, _state()["take_over"])
+
+
 def _state() -> dict[str, object]:
     return cast("dict[str, dict[str, object]]", current().scope).get("state", {})
 
@@ -55,6 +70,11 @@ def principal() -> str:
 def is_local() -> bool:
     """Whether the client is on this machine."""
     return _LOOPBACK.fullmatch(address()) is not None
+
+
+def client() -> Client:
+    """Return who asks."""
+    return Client(principal(), is_local())
 
 
 def accepts(*types: str) -> str:

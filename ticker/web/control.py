@@ -10,13 +10,14 @@ import msgspec
 from ticker.core import commands, publishing
 from ticker.core.codes import Close
 from ticker.core.session import Wish, parse_session_id, parse_wish
-from ticker.core.stream import Ending
+from ticker.core.stream import Ending, Stream
 from ticker.core.wire import MSGPACK, Codec, instrument_record
-from ticker.fanout import StreamMember
+from ticker.fanout import Sink, StreamMember
 from ticker.node import Node
 from ticker.web import ops
+from ticker.web.carry import carry, drop
+from ticker.web.context import Client
 from ticker.web.publish import check_right, publish
-from ticker.web.pump import Pump, carry, drop
 from ticker.web.query import Query, parse_start
 
 CLOSES: dict[Ending, Close] = {
@@ -31,34 +32,36 @@ class Control:
     """What a socket controls: its own session, whose ticks it may carry, or the session that it is attached to.
 
     Args:
-        pump: takes the ticks.
+        sink: takes the ticks.
         close: closes the socket once everything was sent; with None it is cut instead.
 
     Raises:
         RequestError: it may not begin now.
     """
 
+    __slots__ = ("_client", "_close", "_codec", "_node", "_query", "_sink", "_target", "member", "own")
+
     def __init__(
         self,
         here: Node,
-        principal: str,
+        client: Client,
         query: Query,
         codec: Codec,
-        pump: Pump,
+        sink: Sink,
         close: Callable[[Close | None], None],
     ) -> None:
         self._node = here
-        self._principal = principal
+        self._client = client
         self._query = query
         self._codec = codec
-        self._pump = pump
+        self._sink = sink
         self._close = close
         # What streams on this socket.
         self.member: StreamMember | None = None
         now = here.clock()
         here.refuse()
         # The session whose ticks this socket carries.
-        self.own = here.sessions.open(query.session, principal, now)
+        self.own = here.sessions.open(query.session, client.principal, now)
         here.sessions.attach(self.own, now)
         # The session that ops are for.
         self._target = self.own
@@ -71,11 +74,13 @@ class Control:
         else:
             self.own.take_query(wish, default=())
 
-    def leave(self) -> None:
-        """Leave both sessions: the socket has gone."""
+    def leave(self) -> Stream | None:
+        """Leave both sessions, since the socket has gone; return what streamed last."""
+        member = self.member
         self._stop_stream()
         self._detach()
         self._node.sessions.detach(self.own, self._node.clock())
+        return member.stream if member is not None else None
 
     async def do(self, command: commands.SocketCommand) -> dict[str, object]:
         """Do what a command asks and return the fields of its ack.
@@ -125,7 +130,7 @@ class Control:
 
     def _attach(self, identity: str) -> None:
         sessions, now = self._node.sessions, self._node.clock()
-        session = sessions.open(identity, self._principal, now)
+        session = sessions.open(identity, self._client.principal, now)
         if session is self._target:
             return
         if session is not self.own:
@@ -139,7 +144,7 @@ class Control:
         self._target = self.own
 
     async def _publish(self, ticks: msgspec.Raw) -> dict[str, object]:
-        check_right()
+        check_right(self._client)
         self._node.refuse()
         return await publish(self._node, publishing.decode_raw(bytes(ticks), self._codec is MSGPACK), "ticks")
 
@@ -151,12 +156,12 @@ class Control:
         self._stop_stream()
         session.take_query(wish, default=())
         batched = self._query.batched if command.batch is None else command.batch
-        self.member = carry(here, session, self._codec, self._pump, start=start, batched=batched, ended=self._ended)
+        self.member = carry(here, session, self._codec, self._sink, start=start, batched=batched, ended=self._ended)
 
     def _stop_stream(self) -> None:
         member, self.member = self.member, None
         if member is not None:
-            drop(self._node, member, self._pump)
+            drop(self._node, member)
 
     def _ended(self) -> None:
         assert self.member is not None

@@ -44,7 +44,7 @@ def change(here: Node, session: Session, op: str, wish: Wish) -> int:
         BadSymbols: there would be too many names; nothing is changed.
     """
     reached = session.data.position if session.data is not None else None
-    place = max(newest_place(here.tape, session, here.clock()), reached or 0)
+    place = max(newest_place(here.tape, session.conflate, here.clock()), reached or 0)
     session.change(op, wish, place, here.settings.subscription_limit)
     wake(here, session)
     # It stands where the change before it does, if that lies ahead.
@@ -54,7 +54,7 @@ def change(here: Node, session: Session, op: str, wish: Wish) -> int:
 def effective(here: Node, session: Session, place: int | None = None) -> dict[str, object]:
     """Return what every ack says: the effective subscription, and the place from which on it holds."""
     if place is None:
-        place = newest_place(here.tape, session, here.clock())
+        place = newest_place(here.tape, session.conflate, here.clock())
     return {**describe(session.subscription, here.tape), "cursor": str(here.tape.ring.cursor(place))}
 
 
@@ -91,5 +91,5 @@ def snapshot(here: Node, session: Session, codec: Codec) -> dict[str, object]:
     """Return a snapshot of what a session subscribes, now."""
     wanted = Filter((session.subscription,), session.conflate)
     view = here.tape.views.get(wanted, codec, False)
-    place = newest_place(here.tape, session, here.clock())
+    place = newest_place(here.tape, session.conflate, here.clock())
     return here.tape.snapshot(place, view.wants, codec.record, "all")

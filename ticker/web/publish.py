@@ -14,7 +14,7 @@ from ticker.core.commands import explain
 from ticker.core.tick import Instrument
 from ticker.core.wire import instrument_record
 from ticker.node import Node
-from ticker.web.context import is_local, is_own_origin, node
+from ticker.web.context import Client, client, is_own_origin, node
 from ticker.web.reply import as_json
 
 blueprint = Blueprint("publish", __name__)
@@ -22,9 +22,9 @@ blueprint = Blueprint("publish", __name__)
 ARRAY, LINES = "application/json", "application/x-ndjson"
 
 
-def check_right() -> None:
-    """Raise RequestError unless this client may publish: without credentials, from this machine only."""
-    if not is_local():
+def check_right(client: Client) -> None:
+    """Raise RequestError unless a client may publish: without credentials, from this machine only."""
+    if not client.is_local:
         raise RequestError("forbidden", "without credentials publishing works from this machine only")
 
 
@@ -74,7 +74,7 @@ async def publish(here: Node, published: Sequence[publishing.Published], place: 
 async def publish_ticks() -> Response:
     """Publish an array or lines of ticks."""
     kind = check_change(ARRAY, LINES)
-    check_right()
+    check_right(client())
     here = node()
     data = await body(here.settings.publish_limit)
     here.refuse()
@@ -99,7 +99,7 @@ class _Fields(msgspec.Struct, frozen=True):
 async def put_symbol(symbol: str) -> Response:
     """Set fields of an instrument, which is created if it is new."""
     check_change(ARRAY)
-    check_right()
+    check_right(client())
     here = node()
     given = _decode_fields(await body(here.settings.message_limit))
     old = here.tape.instruments.get(symbol)

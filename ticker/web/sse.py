@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING, cast
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from random import Random
+from typing import cast
 
 from quart import Blueprint, Response, request
-from quart.wrappers.response import ResponseBody
 
 from ticker.core.codes import Refused
+from ticker.core.framing import CHUNKED, PLAIN, Framing, framed
+from ticker.core.session import Session
 from ticker.core.stream import reconnect_after
 from ticker.core.wire import SSE, sse_event, sse_retry, to_json
 from ticker.fanout import StreamMember
+from ticker.lane import TakeOver, Wire
 from ticker.log import get_logger
 from ticker.node import Node
+from ticker.web.carry import carry, drop, go_on, hold
 from ticker.web.connection import Connection
-from ticker.web.context import abort, accepts, connection, node, principal
-from ticker.web.pump import Pump, carry, drop
+from ticker.web.context import accepts, connection, node, principal, take_over
 from ticker.web.query import Query, parse_query
 from ticker.web.reply import refusal
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from random import Random
 
 blueprint = Blueprint("sse", __name__)
 log = get_logger(__name__)
@@ -34,81 +34,130 @@ HEADERS = {
     "X-Accel-Buffering": "no",
 }
 
+# How events stand in the bytes of a connection, by the version of HTTP.
+FRAMINGS: dict[str, Framing] = {"1.0": PLAIN, "1.1": CHUNKED, "2": PLAIN}
+
 # Streams of one HTTP/2 connection that are kept free of event streams, so that a page's requests still get through.
 REQUESTS_BESIDE = 10
 
 
 @blueprint.get("/v1/stream")
 async def stream() -> Response:
-    """Answer with the stream that the query asks for."""
+    """Answer with the head of the stream that the query asks for; then its connection is taken over."""
     accepts("text/event-stream")
-    here = node()
+    here, carrier = node(), connection()
     query = parse_query(request.args, here.settings.subscription_limit, request.headers)
     if query.session is not None:
         here.sessions.get(query.session, principal())
-    body = EventBody(here, connection(), query, principal(), abort())
-    response = Response("" if request.method == "HEAD" else body, headers=HEADERS)
-    # By default Quart ends a response after a minute.
-    response.timeout = None
-    return response
+    # A connection that was taken over serves no second request.
+    headers = HEADERS if request.http_version == "2" else {**HEADERS, "Connection": "close"}
+    if request.method == "HEAD":
+        return Response("", headers=headers)
+    events = EventStream(here, carrier, principal(), FRAMINGS[request.http_version])
+    return Response(events.begin(query, take_over()), headers=headers)
 
 
-class EventBody(ResponseBody):
-    """The body of one event stream: it stands in the fan-out from its first byte to its last."""
+class EventStream:
+    """One event stream, from the end of the answer's head to the end of its connection."""
 
-    def __init__(
-        self, here: Node, carrier: Connection, query: Query, principal: str, abort: Callable[[], None]
-    ) -> None:
+    __slots__ = ("_carrier", "_member", "_node", "_opened", "_principal", "_wire", "framing")
+
+    def __init__(self, here: Node, carrier: Connection, principal: str, framing: Framing) -> None:
+        self.framing = framing
         self._node = here
         self._carrier = carrier
-        self._query = query
         self._principal = principal
         self._member: StreamMember | None = None
-        self._pump = Pump(abort)
         self._opened = time.monotonic()
+        self._wire: Wire
 
-    async def __aenter__(self) -> EventBody:
-        self._carrier.event_streams += 1
-        self._node.clients["sse"] += 1
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._carrier.event_streams -= 1
-        self._node.clients["sse"] -= 1
-        if self._member is not None:
-            self._leave(self._member)
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield sse_retry(reconnect_after(self._node.random))
+    async def begin(self, query: Query, take_over: TakeOver) -> AsyncIterator[bytes]:
+        """Take the connection over; yield what refuses the stream instead, if it may not begin now."""
         try:
-            self._join()
+            session = self._open(query)
         except Refused as error:
-            yield refused(error, self._node.random)
+            yield sse_retry(reconnect_after(self._node.random)) + refused(error, self._node.random)
             return
-        while messages := await self._pump.take():
-            yield b"".join(cast("list[bytes]", messages))
+        # What fails has been closed by its client meanwhile.
+        with suppress(ConnectionError):
+            self._wire = take_over(self)
+            self._join(session, query)
 
-    def _join(self) -> None:
+    def _open(self, query: Query) -> Session:
         here, now = self._node, self._node.clock()
         here.refuse()
         self._check_room()
-        session = here.sessions.open(self._query.session, self._principal, now)
+        session = here.sessions.open(query.session, self._principal, now)
         session.refuse(now)
-        session.take_query(self._query.wish, default=("*",))
-        start, batched = self._query.start, self._query.batched
-        self._member = carry(here, session, SSE, self._pump, start=start, batched=batched, ended=self._pump.close)
-        log.info("stream_opened", client=self._principal, session=session.id, http=self._carrier.http_version)
+        session.take_query(query.wish, default=("*",))
+        return session
 
     def _check_room(self) -> None:
         room = self._node.settings.h2_max_concurrent_streams - REQUESTS_BESIDE
-        if self._carrier.http_version == "2" and self._carrier.event_streams > room:
+        if self._carrier.http_version == "2" and self._carrier.event_streams >= room:
             raise Refused("overloaded", f"a connection carries at most {room} event streams", 5)
 
-    def _leave(self, member: StreamMember) -> None:
-        self._member = None
-        drop(self._node, member, self._pump)
+    def _join(self, session: Session, query: Query) -> None:
+        here = self._node
+        self._carrier.event_streams += 1
+        here.clients["sse"] += 1
+        self.write(framed([sse_retry(reconnect_after(here.random))], self.framing))
+        self._member = carry(here, session, SSE, self, start=query.start, batched=query.batched, ended=self._ended)
+        log.info("stream_opened", client=self._principal, session=session.id, http=self._carrier.http_version)
+
+    @property
+    def ready(self) -> bool:
+        """Whether all that was written has left."""
+        return self._wire.ready
+
+    @property
+    def send(self) -> Callable[[bytes], int]:
+        """What sends bytes at once and returns how many."""
+        return self._wire.send
+
+    def keep(self, data: bytes) -> None:
+        """Take the bytes that ``send`` did not."""
+        self._wire.keep(data)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, or keep what can't be sent now."""
+        self._wire.write(data)
+
+    def abort(self) -> None:
+        """End at once, without a word."""
+        self._wire.abort()
+
+    def _ended(self) -> None:
+        if self.framing.end:
+            self._wire.write(self.framing.end)
+        self._wire.finish()
+        self._leave()
+
+    def received(self, data: bytes) -> None:
+        """Pass over what a client sends that has nothing more to say."""
+
+    def finished(self) -> None:
+        """Go on: only the request has ended."""
+
+    def full(self) -> None:
+        """Leave what comes in the ring."""
+        hold(self._node, self._member)
+
+    def writable(self) -> None:
+        """Go on with what waits in the ring."""
+        go_on(self._node, self._member)
+
+    def lost(self) -> None:
+        """Leave: the connection has ended."""
+        self._leave()
+
+    def _leave(self) -> None:
+        member, self._member = self._member, None
+        if member is None:
+            return
+        drop(self._node, member)
+        self._carrier.event_streams -= 1
+        self._node.clients["sse"] -= 1
         stream = member.stream
         log.info(
             "stream_closed",

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
+from contextlib import suppress
 
 from quart import Blueprint, websocket
-from quart.wrappers import Websocket
 
 from ticker.core import commands
 from ticker.core.codes import BadRequest, Close, RequestError
+from ticker.core.framing import BINARY, TEXT
 from ticker.core.stream import Ending, reconnect_after
-from ticker.core.wire import JSON, MSGPACK, Codec
+from ticker.core.wire import JSON, MSGPACK, Codec, Message
+from ticker.lane import Socket, TakeOver
 from ticker.log import get_logger
 from ticker.node import Node
+from ticker.web.carry import go_on, hold
 from ticker.web.connection import Connection
-from ticker.web.context import abort, connection, is_own_origin, node, principal
+from ticker.web.context import Client, client, connection, is_own_origin, node, principal, take_over
 from ticker.web.control import CLOSES, Control
-from ticker.web.pump import Pump
 from ticker.web.query import Query, parse_query
 from ticker.web.reply import refusal
 
@@ -33,7 +33,7 @@ BAD_MESSAGES = 10
 
 @blueprint.websocket("/v1/ws")
 async def socket() -> None:
-    """Serve one WebSocket until either side closes it."""
+    """Do the handshake; then the connection is taken over."""
     here = node()
     if not is_own_origin(websocket.headers):
         raise RequestError("forbidden", "pages of this origin may not connect", "Origin")
@@ -41,16 +41,12 @@ async def socket() -> None:
     name = _subprotocol(websocket.requested_subprotocols)
     if query.session is not None:
         here.sessions.get(query.session, principal())
-    codec = CODECS[name or "ticker.v1.json"]
+    served = SocketClient(here, connection(), client(), CODECS[name or "ticker.v1.json"])
+    take = take_over()
     await websocket.accept(subprotocol=name)
-    peer = websocket._get_current_object()  # type: ignore[attr-defined]  # the proxy would look it up for each message
-    try:
-        served = Socket(here, peer, connection(), principal(), query, codec, abort())
-    except RequestError as error:
-        await peer.send(codec.event("refused", refusal(error, here.random)))
-        await peer.close(Close.TRY_AGAIN_LATER, "try_again_later")
-        return
-    await served.run()
+    # What fails has been closed by its client meanwhile.
+    with suppress(ConnectionError):
+        served.begin(query, take)
 
 
 def _subprotocol(offered: list[str]) -> str | None:
@@ -67,116 +63,110 @@ def _subprotocol(offered: list[str]) -> str | None:
     raise BadRequest(f"the subprotocols are {' and '.join(CODECS)}", "Sec-WebSocket-Protocol")
 
 
-class Socket:
-    """One WebSocket: takes ops, and hands on their answers and ticks.
+class SocketClient:
+    """One client on a WebSocket: takes its ops, and hands on their answers and its ticks."""
 
-    Raises:
-        RequestError: it may not begin now.
-    """
+    __slots__ = (
+        *("_bad_messages", "_carrier", "_client", "_codec", "_control", "_node", "_opened", "_reason", "_socket"),
+    )
 
-    def __init__(
-        self,
-        here: Node,
-        peer: Websocket,
-        carrier: Connection,
-        principal: str,
-        query: Query,
-        codec: Codec,
-        abort: Callable[[], None],
-    ) -> None:
+    def __init__(self, here: Node, carrier: Connection, client: Client, codec: Codec) -> None:
         self._node = here
-        self._peer = peer
         self._carrier = carrier
-        self._principal = principal
+        self._client = client
         self._codec = codec
-        self._abort = abort
-        self._pump = Pump(abort)
-        self._control = Control(here, principal, query, codec, self._pump, self._close_with)
-        # How the socket is closed once everything was sent; None cuts it.
-        self._close: Close | None = Close.NORMAL
-        # True once it is to be closed: no message is taken any more, else one that asks on would keep it open.
-        self._is_ending = False
+        self._control: Control | None = None
+        # Why it ends, once it does: no message is taken any more, else one that asks on would keep it open.
+        self._reason: str | None = None
         self._bad_messages = 0
         self._opened = time.monotonic()
+        self._socket: Socket
 
-    async def run(self) -> None:
-        """Serve until either side closes."""
-        self._node.sockets.add(self)
-        session = self._control.own.id
-        log.info("socket_opened", client=self._principal, session=session, http=self._carrier.http_version)
-        receiving = asyncio.create_task(self._receive(), name="socket receive")
+    def begin(self, query: Query, take_over: TakeOver) -> None:
+        """Take the connection over, and refuse the client in band if it may not begin now."""
+        here = self._node
+        framing = TEXT if self._codec is JSON else BINARY
+        settings = here.settings
+        self._socket = Socket(take_over, self, framing, settings.heartbeat_interval, settings.message_limit)
         try:
-            await self._send()
-            if self._close is None:
-                self._abort()
-            else:
-                await self._peer.close(self._close, self._close.name.lower())
-        finally:
-            receiving.cancel()
-            self._leave()
+            self._control = Control(here, self._client, query, self._codec, self._socket, self._close_with)
+        except RequestError as error:
+            self._write(self._codec.event("refused", refusal(error, here.random)))
+            self._close_with(Close.TRY_AGAIN_LATER)
+            return
+        here.sockets.add(self)
+        session = self._control.own.id
+        log.info("socket_opened", client=self._client.principal, session=session, http=self._carrier.http_version)
 
-    async def _send(self) -> None:
-        while messages := await self._pump.take():
-            for message in messages:
-                await self._peer.send(message)
+    def full(self) -> None:
+        """Leave what comes in the ring."""
+        if self._control is not None:
+            hold(self._node, self._control.member)
 
-    def _leave(self) -> None:
-        stream = self._control.member.stream if self._control.member is not None else None
+    def writable(self) -> None:
+        """Go on with what waits in the ring."""
+        if self._control is not None:
+            go_on(self._node, self._control.member)
+
+    def lost(self) -> None:
+        """Leave: the connection has ended."""
+        control, self._control = self._control, None
+        if control is None:
+            return
         self._node.sockets.discard(self)
-        self._control.leave()
+        stream = control.leave()
         log.info(
             "socket_closed",
-            client=self._principal,
-            session=self._control.own.id,
-            reason=self._reason(),
+            client=self._client.principal,
+            session=control.own.id,
+            reason=self._reason or "disconnected",
             seconds=round(time.monotonic() - self._opened, 3),
             sent=stream.sent if stream else 0,
             gaps=stream.gaps if stream else 0,
         )
 
-    def _reason(self) -> str:
-        if not self._is_ending:
-            return "disconnected"
-        return self._close.name.lower() if self._close is not None else "cut"
-
     def end(self, reason: Ending) -> None:
         """Say ``bye`` and close."""
-        member = self._control.member
+        member = self._control.member if self._control is not None else None
         if member is not None:
             member.end(reason)
             self._node.fanout.wake(member)
             return
         ring = self._node.tape.ring
         data = {"reason": reason, "reconnect": True, "retry": reconnect_after(self._node.random)}
-        self._pump.write([self._codec.event("bye", data, ring.cursor(ring.newest))])
+        self._write(self._codec.event("bye", data, ring.cursor(ring.newest)))
         self._close_with(CLOSES[reason])
+
+    def _write(self, message: Message) -> None:
+        self._socket.write(self._socket.framing.join([message]))
 
     def _close_with(self, code: Close | None) -> None:
         """Close when everything was sent; None cuts instead."""
-        self._close = code
-        self._is_ending = True
-        self._pump.close()
+        if self._reason is not None:
+            return
+        self._reason = code.name.lower() if code is not None else "cut"
+        if code is not None:
+            self._socket.close(code, self._reason)
 
-    async def _receive(self) -> None:
-        while not self._is_ending:
-            message = await self._peer.receive()
-            try:
-                await self._take(message)
-            except Exception as error:  # a bug of ours: the client is told, the process goes on
-                log.exception("socket_failed", error)
-                self._close_with(Close.INTERNAL_ERROR)
-            await self._pump.room()
+    async def take(self, message: str | bytes) -> None:
+        """Do what a message asks."""
+        if self._reason is None:
+            await self._take(message)
 
     async def _take(self, message: str | bytes) -> None:
         if not isinstance(message, str if self._codec is JSON else bytes):
             self._close_with(Close.WRONG_TYPE)
             return
-        self._pump.write([self._codec.answer(await self._answer(message))])
-        if self._bad_messages >= BAD_MESSAGES:
+        self._write(self._codec.answer(await self._answer(message)))
+        if self._reason == "cut":
+            # The answer has left.
+            self._socket.abort()
+        elif self._bad_messages >= BAD_MESSAGES:
             self._close_with(Close.BAD_MESSAGE)
 
     async def _answer(self, message: str | bytes) -> dict[str, object]:
         """Return the one answer to a message."""
+        assert self._control is not None
         binary = self._codec is MSGPACK
         identity: commands.Identity | None = None
         answer: dict[str, object]
