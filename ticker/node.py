@@ -19,6 +19,7 @@ from ticker.core.session import Session, Sessions
 from ticker.core.stream import Ending, Terms
 from ticker.fanout import Fanout, Member, PollMember, StreamMember
 from ticker.feeding import Feeding
+from ticker.lane import Pulse
 from ticker.market import Clock, Market
 from ticker.metrics import Facts, Metrics
 from ticker.settings import Settings
@@ -70,6 +71,7 @@ class Node:
         self.fanout = Fanout(self.market, settings.flush_interval / 1000)
         self.feeding = Feeding(() if settings.no_feed else settings.feeds, self.market, self.random)
         self.terms = Terms(settings.node, __version__, settings.heartbeat_interval, settings.stream_lifetime)
+        self.pulse = Pulse(settings.heartbeat_interval)
         # The open WebSockets; as many as the limit of file descriptors lets.
         self.sockets: set[Endable] = set()
         # Open connections by transport, without WebSockets.

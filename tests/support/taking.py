@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from ticker import server
 from ticker.core.framing import BINARY, TEXT
-from ticker.lane import Socket, TakeOver, Wire
+from ticker.lane import Pulse, Socket, TakeOver, Wire
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -159,7 +159,7 @@ class Echo:
         self.taken: list[str | bytes] = []
         # How often it was told the end.
         self.losses = 0
-        self.socket = Socket(take_over, self, TEXT, ping_interval, limit)
+        self.socket = Socket(take_over, self, TEXT, Pulse(ping_interval), limit)
 
     async def take(self, message: str | bytes) -> None:
         """Keep a message and send it back."""

@@ -6,7 +6,8 @@ left of it is a ``Wire``: bytes in both directions. ``Socket`` speaks WebSocket 
 
 from ticker.lane.http1 import Http1Wire
 from ticker.lane.outlet import Outlet
+from ticker.lane.pulse import Pulse
 from ticker.lane.socket import Socket
 from ticker.lane.wire import TakeOver, Wire, WireUser
 
-__all__ = ["Http1Wire", "Outlet", "Socket", "TakeOver", "Wire", "WireUser"]
+__all__ = ["Http1Wire", "Outlet", "Pulse", "Socket", "TakeOver", "Wire", "WireUser"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from contextvars import Context
 from typing import Protocol
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
@@ -14,6 +13,7 @@ from wsproto.utilities import LocalProtocolError
 
 from ticker.core.codes import Close
 from ticker.core.framing import Framing
+from ticker.lane.pulse import Pulse
 from ticker.lane.wire import TakeOver
 from ticker.log import get_logger
 
@@ -21,9 +21,6 @@ log = get_logger(__name__)
 
 # Bytes that may wait while a message is being answered; beyond, the peer is not read from.
 INBOX = 64 * 1024
-
-# A timer keeps the context that it was made in: that of the handshake holds all that Quart and Hypercorn have of it.
-_EMPTY = Context()
 
 
 class SocketUser(Protocol):
@@ -53,8 +50,8 @@ class Socket:
         take_over: takes its connection.
         user: who is told.
         framing: how messages stand in what is written.
-        ping_interval: seconds between pings. A peer from which nothing has come for 7/3 of it (35 s of 15) is closed
-            with 4009, since one that vanished behind a proxy would stay for ever.
+        pulse: when it pings. A peer from which nothing has come for 7/3 of its interval (35 s of 15) is closed with
+            4009, since one that vanished behind a proxy would stay for ever.
         limit: bytes, or characters, of a message at the most.
 
     Raises:
@@ -63,12 +60,10 @@ class Socket:
 
     __slots__ = (
         *("_frames", "_has_left", "_heard", "_is_open", "_is_whole", "_length", "_limit", "_loop", "_parts"),
-        *("_ping_interval", "_room", "_timer", "_user", "_waiting", "_wire", "_work", "framing"),
+        *("_pulse", "_room", "_slot", "_user", "_waiting", "_wire", "_work", "framing"),
     )
 
-    def __init__(
-        self, take_over: TakeOver, user: SocketUser, framing: Framing, ping_interval: float, limit: int
-    ) -> None:
+    def __init__(self, take_over: TakeOver, user: SocketUser, framing: Framing, pulse: Pulse, limit: int) -> None:
         self.framing = framing
         self._user = user
         self._limit = limit
@@ -88,14 +83,10 @@ class Socket:
         self._is_open = True
         # Whether the user was told the end.
         self._has_left = False
-        self._ping_interval = ping_interval
+        self._pulse = pulse
         self._heard = self._loop.time()
-        self._timer = self._loop.call_later(ping_interval, self._beat, context=_EMPTY)
-        try:
-            self._wire = take_over(self)
-        except ConnectionError:
-            self._timer.cancel()
-            raise
+        self._wire = take_over(self)
+        self._slot = pulse.add(self)
 
     @property
     def ready(self) -> bool:
@@ -174,7 +165,7 @@ class Socket:
         self._leave()
 
     def _leave(self) -> None:
-        self._timer.cancel()
+        self._pulse.remove(self, self._slot)
         if not self._has_left:
             self._is_open, self._has_left = False, True
             self._user.lost()
@@ -255,15 +246,15 @@ class Socket:
             self._wire.finish()
             self._leave()
 
-    def _beat(self) -> None:
-        if not self._is_open:
-            return
-        if self._loop.time() - self._heard > self._ping_interval * 7 / 3:
-            self.close(Close.HEARTBEAT_TIMEOUT, "heartbeat_timeout")
-            return
-        if self._wire.ready:
+    def beat(self) -> None:
+        """Ping the peer, if it takes what it is sent."""
+        if self._is_open and self._wire.ready:
             self._say(Ping())
-        self._timer = self._loop.call_later(self._ping_interval, self._beat, context=_EMPTY)
+
+    def check(self) -> None:
+        """Close if nothing has come from the peer for too long."""
+        if self._is_open and self._loop.time() - self._heard > self._pulse.interval * 7 / 3:
+            self.close(Close.HEARTBEAT_TIMEOUT, "heartbeat_timeout")
 
 
 def ends_whole(data: bytes) -> bool:

@@ -86,8 +86,7 @@ class SocketClient:
         """Take the connection over, and refuse the client in band if it may not begin now."""
         here = self._node
         framing = TEXT if self._codec is JSON else BINARY
-        settings = here.settings
-        self._socket = Socket(take_over, self, framing, settings.heartbeat_interval, settings.message_limit)
+        self._socket = Socket(take_over, self, framing, here.pulse, here.settings.message_limit)
         try:
             self._control = Control(here, self._client, query, self._codec, self._socket, self._close_with)
         except RequestError as error:
