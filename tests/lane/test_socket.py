@@ -426,6 +426,9 @@ def payload(event: Event) -> bytes:
     """Return what an answer, or a part of one, says."""
     if isinstance(event, TextMessage):
         return event.data.encode()
+    if isinstance(event, Ping):
+        # The server's own.
+        return b""
     assert isinstance(event, Pong)
     return bytes(event.payload)
 

@@ -191,6 +191,7 @@ class Peer(TCPServer):
 
     def abort(self) -> None:
         """Cut the connection and cancel its task."""
+        self._is_lost = True
         self.writer.transport.abort()
         self.task.cancel()
 
@@ -204,7 +205,9 @@ class Peer(TCPServer):
             self._hang_up()
         elif isinstance(event, Updated):
             self._was_used = True
-            await super().protocol_send(event)
+            # The timer of a connection that has gone would be the first task of a group that has ended.
+            if not (event.idle and self._is_lost):
+                await super().protocol_send(event)
 
     async def _write(self, data: bytes) -> None:
         async with self.send_lock:
