@@ -31,7 +31,8 @@ DOCS = ROOT / "docs"
 DOCUMENT = DOCS / "transports.md"
 BEGIN, END = "<!-- lab: begin -->", "<!-- lab: end -->"
 
-FEED = "synthetic:?rate=200"
+# A long session, whose shape does not change the rate while it is measured.
+FEED = "synthetic:?rate=200&period=1d"
 CLIENTS = 10
 WIDTH, HEIGHT = 900, 380
 # A picture that is read over a slow line.

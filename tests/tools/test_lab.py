@@ -90,7 +90,7 @@ def test_a_row_shows_each_figure_with_its_unit() -> None:
     (data,) = data_of(row())["rows"]
 
     assert cells(data) == [
-        *("polling every 1 s", "-", "-", "0", "0", "50 %", "250.0 µs", "3", "700", "2.02 ms … 2.02 ms"),
+        *("polling every 1 s", "1,000", "-", "-", "0", "0", "50 %", "250.0 µs", "3", "700", "2.02 ms … 2.02 ms"),
     ]
 
 
@@ -98,7 +98,7 @@ def test_what_the_clock_of_a_process_can_not_tell_is_no_figure() -> None:
     (data,) = data_of(row(received=100_000, messages=1))["rows"]
     data["cpu_us_per_tick"] = 0.1
 
-    assert cells(data)[6] == "< 0.4 µs"
+    assert cells(data)[HEADS.index("CPU a tick")] == "< 0.4 µs"
 
 
 def test_the_table_and_its_explanations_hold_what_was_measured() -> None:
@@ -110,7 +110,7 @@ def test_the_table_and_its_explanations_hold_what_was_measured() -> None:
     assert "polling every 1 s" in captured.get()
     assert "polling every 1 s: refused: too_many (2)" in explain(data)
     assert "polling every 1 s: no" in explain(data)
-    assert "a market whose rate is not known" in explain(data)[0]
+    assert any("(not known)" in line for line in explain(data))
 
 
 @pytest.mark.parametrize("counts", [{"missing": 1}, {"duplicates": 1}])
