@@ -240,14 +240,13 @@ def _longest_backlog() -> int | None:
 
 
 def spare_the_collector() -> None:
-    """Keep the garbage collector from what stays anyway, and from looking at thousands of clients too often.
+    """Keep the garbage collector from what is there at the start and stays: modules, and the market's history.
 
-    A full collection stops the loop: 40 to 70 ms while 500 clients came back, by default after every 70,000 new
-    objects or so.
+    Its thresholds stay as they are. With higher ones the rubbish of handshakes waits longer for it, and an idle
+    connection takes 1 to 2 KiB more (``python -m tests.bench.bench_memory``, two cores, November 2026).
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:
