@@ -28,7 +28,56 @@ def credit(client: RawHttp2, size: int, *streams: int) -> None:
     client.flush()
 
 
+class CongestedConnection:
+    """A connection that takes nothing until the test says so."""
+
+    def __init__(self) -> None:
+        self.is_congested = True
+        self.sent = b""
+        self.ended: list[int] = []
+
+    def send_now(self, stream_id: int, data: bytes) -> bytes:
+        """Take all."""
+        self.sent += data
+        return b""
+
+    def end_now(self, stream_id: int) -> None:
+        """Note the stream."""
+        self.ended.append(stream_id)
+
+
+class Listener:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def full(self) -> None:
+        """Note it."""
+        self.told.append("full")
+
+    def writable(self) -> None:
+        """Note it."""
+        self.told.append("writable")
+
+
 # Writing
+
+
+@pytest.mark.parametrize("is_finished", [False, True])
+def test_a_stream_taken_over_while_its_connection_is_congested_goes_on_afterwards(is_finished: bool) -> None:
+    connection, user = CongestedConnection(), Listener()
+    wire = Http2Wire(connection, 1, user)  # type: ignore[arg-type]
+    wire.write(b"one")
+    wire.write(b"two")
+    if is_finished:
+        wire.finish()
+    connection.is_congested = False
+    wire.go_on()
+
+    assert connection.sent == b"onetwo"
+    assert user.told == (["full"] if is_finished else ["full", "writable"])
+    assert connection.ended == ([1] if is_finished else [])
 
 
 @on_both_loops

@@ -51,8 +51,8 @@ class Http2Wire:
             return
         if self._held or self._connection.is_congested:
             self._held += data
-            return
-        self._held = self._connection.send_now(self._stream_id, data)
+        else:
+            self._held = self._connection.send_now(self._stream_id, data)
         if self._held:
             self._fill()
 
