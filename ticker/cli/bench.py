@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ticker.cli.common import DEFAULT_URL, Ca, Symbols, Token, Url, counted, greet, make_request, run
+from ticker.cli.common import DEFAULT_URL, Ca, Symbols, Token, Url, absolute, counted, greet, make_request, run
 from ticker.tools.bench import Bench, Progress, advice, check, make_room
 from ticker.tools.figures import figures, lines
 from ticker.tools.load.plan import Plan, Way
@@ -62,14 +61,9 @@ def bench(
     make_room(-(-clients // processes))
     names = None if request.symbols is None else list(request.symbols)
     plan = Plan(
-        url, transport, clients, names, token, trusted(ca), connect_rate, cuts, away, interval, seed=seed
+        url, transport, clients, names, token, absolute(ca), connect_rate, cuts, away, interval, seed=seed
     )  # fmt: skip
     run(_bench(plan, processes, seconds, json))
-
-
-def trusted(ca: Path | None) -> str | None:
-    """Return a certificate's path as a plan holds it: other processes may stand in other folders."""
-    return None if ca is None else str(ca.resolve())
 
 
 async def _bench(plan: Plan, processes: int, seconds: float, as_json: bool) -> None:

@@ -48,6 +48,11 @@ def _trust(ca: Path | None) -> ssl.SSLContext | None:
         raise StartError(f"{ca} can't be used as a certificate: {error.strerror or error}") from None
 
 
+def absolute(ca: Path | None) -> str | None:
+    """Return a certificate's path as a plan of load holds it: other processes may stand in other folders."""
+    return None if ca is None else str(ca.resolve())
+
+
 async def greet(request: Request) -> list[Instrument]:
     """Return the server's instruments, having seen that it is there and takes the symbols and the token.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ticker.cli.common import DEFAULT_URL, Ca, Token, Url, greet, make_request, run
+from ticker.cli.common import DEFAULT_URL, Ca, Token, Url, absolute, greet, make_request, run
 from ticker.tools.comparison import compare, explain, make_table
 from ticker.tools.lab import Lab, check
 from ticker.tools.load.plan import Plan, Way
@@ -43,7 +43,7 @@ def lab(
       ticker lab --clients 50 --json > lab.json
     """
     request = make_request(url, None, token, ca)
-    plan = Plan(url, Way.sse, clients, token=token, ca=str(ca.resolve()) if ca else None, seed=seed)
+    plan = Plan(url, Way.sse, clients, token=token, ca=absolute(ca), seed=seed)
     run(_lab(plan, Lab(plan, seconds, cuts), json, request.url))
 
 

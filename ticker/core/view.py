@@ -13,7 +13,7 @@ from ticker.core.ring import ClosedBar, Entry, Ring
 from ticker.core.stretch import LONGEST, Stretch, Stretches
 from ticker.core.subscription import Selection, Subscription, plain_names
 from ticker.core.tick import Instrument, Quote
-from ticker.core.wire import Codec, Message, encode_items, tick_cursor
+from ticker.core.wire import Codec, Message, encode_items
 
 # Ticks that one chunk is looked for in. Chunks of a replay end at multiples of it, so clients that come back with
 # different cursors soon read the same chunks; it also bounds what one client makes the loop do at a time.
@@ -159,13 +159,14 @@ class View:
         selected = self.select(after, to, 2 * STRIDE)
         items, end = selected.items, self._ring.cursor(selected.to)
         if self._batched:
-            messages, held = encode_items(self._codec, items, known, end)
-            return Chunk(Shared(messages), selected.to, selected.ticks, held)
+            batches, names = encode_items(self._codec, items, known, end)
+            return Chunk(Shared(batches), selected.to, selected.ticks, names)
         made, codec = self._stretches.get(after, to).messages(self._codec), self._codec
         first = after + 1
         messages = [codec.bar(item) if isinstance(item, ClosedBar) else made[item.position - first] for item in items]
         last = next((item for item in reversed(items) if isinstance(item, Entry)), None)
-        return Chunk(Shared(messages), selected.to, selected.ticks, tick_cursor(last) if last is not None else None)
+        held = self._ring.cursor(last.position) if last is not None else None
+        return Chunk(Shared(messages), selected.to, selected.ticks, held)
 
     def _narrow(self, after: int, to: int) -> Chunk:
         """Return a chunk of a few names; where each client has a view of its own, this is all that is done for it."""

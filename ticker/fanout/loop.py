@@ -32,8 +32,8 @@ class Fanout:
     """Flushes every member when the market has moved, at most once an interval, and by the clock.
 
     Args:
-        interval: seconds from the start of one flush to the start of the next, at least. It grows with the time that
-            a flush takes, so that at least half of the loop's time is free.
+        interval: seconds from the start of one flush to the start of the next, at least (see ``EARLY``). It grows with
+            the time that a flush takes, so that at least half of the loop's time is free.
         timer: measures a flush in seconds. uvloop's own clock counts milliseconds, and most flushes are shorter.
     """
 

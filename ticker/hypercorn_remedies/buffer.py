@@ -37,11 +37,7 @@ class Buffer:
         while len(self._bytes) >= HIGH and not self._is_complete:
             self._room.clear()
             await self._progress(self._room)
-        return self.push_now(data)
-
-    def push_now(self, data: bytes) -> bool:
-        """Add bytes without waiting; return False if the stream is gone or more than twice full."""
-        if self._is_complete or len(self._bytes) >= 2 * HIGH:
+        if self._is_complete:
             return False
         self._bytes += data
         return True

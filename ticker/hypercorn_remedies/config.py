@@ -18,7 +18,6 @@ def make_config(settings: Settings) -> Config:
 
     - ``keep_alive_max_requests`` is 1000: on HTTP/2 the 1,001st request makes a GOAWAY after which the streams that are
       open stay silent for ever. ``Http2`` has a budget of its own against floods.
-    - ``websocket_max_message_size`` is 16 MiB.
     - ``read_timeout`` must be None: it would cut every client that only listens.
     - The access log writes ``%0a`` of a path as a newline: off.
     - The header ``Server`` tells attackers the version's defects: off.
@@ -30,7 +29,5 @@ def make_config(settings: Settings) -> Config:
     config.keep_alive_max_requests = 10**9
     config.keep_alive_timeout = KEEP_ALIVE
     config.read_timeout = None
-    config.websocket_max_message_size = settings.message_limit
-    config.websocket_ping_interval = settings.heartbeat_interval
     config.h2_max_concurrent_streams = settings.h2_max_concurrent_streams
     return config

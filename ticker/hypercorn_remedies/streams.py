@@ -37,17 +37,17 @@ class Stream(asyncio.StreamReaderProtocol):
     """
 
     def __init__(self, connected: Callable[[Reader, Writer], Peer]) -> None:
-        self._loop_running = asyncio.get_running_loop()
-        self._reader = Reader(loop=self._loop_running)
-        super().__init__(self._reader, loop=self._loop_running)
+        loop = asyncio.get_running_loop()
+        self._reader = Reader(loop=loop)
+        super().__init__(self._reader, loop=loop)
         self._connected = connected
         self._peer: Peer | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Make the peer."""
         super().connection_made(transport)
-        open_transport = cast(asyncio.Transport, transport)
-        self._peer = self._connected(self._reader, Writer(open_transport, self, self._reader, self._loop_running))
+        writer = Writer(cast(asyncio.Transport, transport), self, self._reader, asyncio.get_running_loop())
+        self._peer = self._connected(self._reader, writer)
 
     def pause_writing(self) -> None:
         """Learn that the transport's buffer is full."""

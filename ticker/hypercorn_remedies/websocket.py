@@ -56,6 +56,3 @@ class WebSocket(WSStream):
 
     async def _end(self) -> None:
         await self.send(StreamClosed(stream_id=self.stream_id))
-
-    async def _send_pings(self) -> None:
-        """Leave it to who takes the stream over."""

@@ -8,6 +8,6 @@ from ticker.lane.http1 import Http1Wire
 from ticker.lane.outlet import Outlet
 from ticker.lane.pulse import Pulse
 from ticker.lane.socket import Socket
-from ticker.lane.wire import TakeOver, Wire, WireUser
+from ticker.lane.wire import Sender, TakeOver, Wire, WireUser
 
-__all__ = ["Http1Wire", "Outlet", "Pulse", "Socket", "TakeOver", "Wire", "WireUser"]
+__all__ = ["Http1Wire", "Outlet", "Pulse", "Sender", "Socket", "TakeOver", "Wire", "WireUser"]

@@ -30,10 +30,8 @@ class WireUser(Protocol):
         ...
 
 
-class Wire(Protocol):
-    """Bytes in both directions. It holds what its peer has not taken yet; ``ready`` is False while it holds any."""
-
-    user: WireUser
+class Sender(Protocol):
+    """Takes bytes without waiting, and holds what its peer has not taken yet; ``ready`` is False while it holds any."""
 
     @property
     def ready(self) -> bool:
@@ -42,7 +40,7 @@ class Wire(Protocol):
 
     @property
     def send(self) -> Callable[[bytes], int]:
-        """What sends bytes at once and returns how many; for a wire that is ready. Raises OSError if it takes none."""
+        """What sends bytes at once and returns how many; called only when ready. Raises OSError if it takes none."""
         ...
 
     def keep(self, data: bytes) -> None:
@@ -52,6 +50,16 @@ class Wire(Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes, or keep what can't be sent now."""
         ...
+
+    def abort(self) -> None:
+        """End at once, without a word."""
+        ...
+
+
+class Wire(Sender, Protocol):
+    """Bytes in both directions."""
+
+    user: WireUser
 
     def pause_reading(self) -> None:
         """Take nothing from the peer until ``resume_reading``."""
@@ -63,10 +71,6 @@ class Wire(Protocol):
 
     def finish(self) -> None:
         """End when all has left; what still arrives is thrown away."""
-        ...
-
-    def abort(self) -> None:
-        """End at once, without a word."""
         ...
 
 
